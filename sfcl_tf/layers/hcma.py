@@ -1,0 +1,134 @@
+import keras
+from keras import ops
+
+from sfcl_tf.layers.precision import full_precision
+
+TOKENS = ("spatial", "pooled")
+
+
+@keras.saving.register_keras_serializable(package="sfcl_tf")
+class HCMA(keras.layers.Layer):
+    """Hybrid Cross-Modal Attention fusion of deep spatial and frequency maps.
+
+    Positions are tokens: the spatial map asks (Q), the frequency map answers
+    (K, V). With S' and F' the maps projected to `dim`,
+
+        A_res = MHA(S', F', F') + BN(Conv1D_1x1(S')),
+        fused = mean over tokens of A_res * sigmoid(W_g D + b_g).
+
+    A sample attends only to itself: its output does not depend on its batch.
+
+    Args:
+        dim: Width of the embedding. Defaults to 1024.
+        heads: Attention heads; divides `dim`. Defaults to 8.
+        tokens: `"spatial"`, or `"pooled"` for the literal reading, in which each
+            map is averaged to one token first (the softmax then has one entry).
+        momentum: Momentum of the batch normalisation.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[spatial, frequency]` or `[spatial, frequency, statistics]`:
+            `(B, H, W, C)`, `(B, H', W', C')` and standardised SIDA `(B, D)`. Without
+            statistics there is no gate.
+        training: Whether batch statistics are used.
+
+    Returns:
+        `(B, dim)` fused embedding.
+
+    Raises:
+        ValueError: For an unknown `tokens` or a `dim` that `heads` does not divide.
+
+    Reference:
+        Qiao et al., Sec. 3.3.2, Eqs. 14-17; docs/fidelity.md, points 18-19.
+    """
+
+    def __init__(
+        self,
+        dim: int = 1024,
+        heads: int = 8,
+        tokens: str = "spatial",
+        momentum: float = 0.99,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if tokens not in TOKENS:
+            raise ValueError(
+                f"Expected `tokens` in {TOKENS}. Received: tokens={tokens!r}."
+            )
+        if dim % heads:
+            raise ValueError(
+                "Expected `heads` to divide `dim`. "
+                f"Received: dim={dim}, heads={heads}."
+            )
+        self.dim = dim
+        self.heads = heads
+        self.tokens = tokens
+        self.momentum = momentum
+
+    def build(self, input_shape):
+        spatial, frequency, *statistics = input_shape
+        sequence = (spatial[0], None, self.dim)
+        self.project_spatial = self._dense("project_spatial", spatial)
+        self.project_frequency = self._dense("project_frequency", frequency)
+        self.attention = keras.layers.MultiHeadAttention(
+            self.heads,
+            self.dim // self.heads,
+            flash_attention=False,
+            dtype=full_precision(),  # its softmax inherits the dtype
+            name="attention",
+        )
+        self.attention.build(sequence, sequence, sequence)
+        self.residual = keras.layers.Conv1D(
+            self.dim,
+            1,
+            use_bias=False,  # the batch normalisation has one
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name="residual",
+        )
+        self.residual.build(sequence)
+        self.norm = keras.layers.BatchNormalization(
+            momentum=self.momentum, dtype=self.dtype_policy, name="norm"
+        )
+        self.norm.build(sequence)
+        self.gate = None
+        if statistics:
+            self.gate = keras.layers.Dense(
+                self.dim, activation="sigmoid", dtype=full_precision(), name="gate"
+            )
+            self.gate.build(statistics[0])
+
+    def _dense(self, name, shape):
+        layer = keras.layers.Dense(self.dim, dtype=self.dtype_policy, name=name)
+        layer.build((shape[0], None, shape[-1]))
+        return layer
+
+    def _to_tokens(self, x):
+        _, height, width, channels = x.shape
+        x = ops.reshape(x, (-1, height * width, channels))
+        if self.tokens == "pooled":
+            x = ops.mean(x, axis=1, keepdims=True)
+        return x  # (B, tokens, C)
+
+    def call(self, inputs, training=None):
+        spatial, frequency, *statistics = inputs
+        spatial = self.project_spatial(self._to_tokens(spatial))  # (B, T, dim)
+        frequency = self.project_frequency(self._to_tokens(frequency))
+        attended = self.attention(spatial, frequency, training=training)
+        residual = self.norm(self.residual(spatial), training=training)
+        fused = ops.mean(ops.cast(attended, self.compute_dtype) + residual, axis=1)
+        if statistics:
+            fused = fused * ops.cast(self.gate(statistics[0]), self.compute_dtype)
+        return fused
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0], self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "heads": self.heads,
+            "tokens": self.tokens,
+            "momentum": self.momentum,
+        }
