@@ -1,0 +1,1 @@
+"""From predictions to figures a person can trust: metrics, plots, report."""

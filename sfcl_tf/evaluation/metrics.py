@@ -1,0 +1,232 @@
+"""Figures of a binary detector, exact, over whole data sets.
+
+Labels are 1 = fake, 0 = real; a higher score means more likely fake. A metric that
+needs both classes is NaN where one is absent.
+"""
+
+import math
+
+import numpy as np
+from scipy import special, stats
+
+from sfcl_tf.evaluation.predictions import Predictions
+
+
+def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve: P(fake's score > real's), a tie counting half.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` finite or infinite numbers; only their order matters.
+
+    Returns:
+        The Mann-Whitney statistic in [0, 1], from ranks with ties averaged.
+
+    Example:
+        >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        0.75
+    """
+    label, score = _checked(label, score)
+    fakes, reals = _counts(label)
+    if not fakes or not reals:
+        return math.nan
+    ranks = stats.rankdata(score)[label == 1]
+    return float((ranks.sum() - fakes * (fakes + 1) / 2) / (fakes * reals))
+
+
+def roc_curve(
+    label: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ROC curve with a point for every distinct score.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+
+    Returns:
+        Three `(T + 1,)` arrays for T distinct scores: false positive rate, true
+        positive rate (both rising from 0 to 1, NaN if the class they are a share
+        of is absent), and the falling thresholds (`score >= threshold` is called
+        fake), the first of them infinite.
+    """
+    label, score = _checked(label, score)
+    true, false, thresholds = _cumulative(label, score)
+    fakes, reals = _counts(label)
+    return (
+        np.r_[0, false] / (reals or math.nan),
+        np.r_[0, true] / (fakes or math.nan),
+        np.r_[math.inf, thresholds],
+    )
+
+
+def average_precision(label: np.ndarray, score: np.ndarray) -> float:
+    """Average precision: sum over distinct scores of (R_i - R_{i-1}) P_i.
+
+    R is the recall of fakes and P the precision at the i-th highest score, without
+    interpolation. Its value under chance is the share of fakes, not 0.5.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+
+    Returns:
+        A number in (0, 1].
+    """
+    label, score = _checked(label, score)
+    fakes, reals = _counts(label)
+    if not fakes or not reals:
+        return math.nan
+    true, false, _ = _cumulative(label, score)
+    return float(np.sum(np.diff(true, prepend=0) / fakes * true / (true + false)))
+
+
+def equal_error_rate(label: np.ndarray, score: np.ndarray) -> float:
+    """Error rate where misses and false alarms are equally frequent.
+
+    The point where the ROC curve, linear between its points, meets FPR = 1 - TPR.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+
+    Returns:
+        A number in [0, 1]; 0 is perfect, 0.5 chance.
+    """
+    false_rate, true_rate, _ = roc_curve(label, score)
+    if np.isnan(false_rate).any() or np.isnan(true_rate).any():
+        return math.nan
+    return float(np.interp(0, false_rate + true_rate - 1, false_rate))
+
+
+def accuracy(label: np.ndarray, score: np.ndarray, threshold: float = 0.5) -> float:
+    """Share of right answers when `score >= threshold` is called fake.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+        threshold: On the scale of `score`. Defaults to 0.5.
+
+    Returns:
+        A number in [0, 1]; NaN without samples.
+    """
+    label, score = _checked(label, score)
+    right = (score >= threshold) == (label == 1)
+    return float(right.mean()) if right.size else math.nan
+
+
+def balanced_accuracy(
+    label: np.ndarray, score: np.ndarray, threshold: float = 0.5
+) -> float:
+    """Mean of the accuracy on fakes and the accuracy on reals.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+        threshold: On the scale of `score`. Defaults to 0.5.
+
+    Returns:
+        A number in [0, 1]; 0.5 is chance however unequal the classes.
+    """
+    label, score = _checked(label, score)
+    each = [accuracy(label[label == c], score[label == c], threshold) for c in (0, 1)]
+    return sum(each) / 2
+
+
+def log_loss(label: np.ndarray, logit: np.ndarray) -> float:
+    """Mean binary cross-entropy in nats, from logits so that it never saturates.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real; one class is enough.
+        logit: `(N,)` log-odds of fake.
+
+    Returns:
+        `mean(log(1 + exp(-z)))`, z the logit of the true class; NaN without samples.
+    """
+    label, logit = _checked(label, logit, name="logit")
+    loss = np.logaddexp(0, np.where(label == 1, -logit, logit))
+    return float(loss.mean()) if loss.size else math.nan
+
+
+def summarize(predictions: Predictions) -> dict:
+    """All figures by frame, by video and by manipulation method, ready for JSON.
+
+    Frames are ranked by logit, which is the order of their scores without the
+    sigmoid's ties near 0 and 1; videos by their mean score. The threshold is P = 0.5.
+
+    Args:
+        predictions: Rows of one data set's split.
+
+    Returns:
+        `{"frame": figures, "video": figures, "methods": {method: {"frame": figures,
+        "video": figures}}}`; a method's figures set its fakes against all reals.
+        `figures` has `auc`, `ap`, `eer`, `acc`, `balanced_acc`, `log_loss` (floats,
+        `None` where undefined) and the counts `n`, `n_real`, `n_fake`.
+    """
+    fake = predictions.label == 1
+    methods = {}
+    for method in np.unique(predictions.method[fake]):
+        chosen = predictions.select(~fake | (predictions.method == method))
+        methods[str(method)] = _levels(chosen)
+    return {**_levels(predictions), "methods": methods}
+
+
+def _levels(predictions: Predictions) -> dict:
+    videos = predictions.per_video()
+    eps = np.finfo(np.float64).eps
+    logit = special.logit(videos.score.clip(eps, 1 - eps))
+    return {
+        "frame": _figures(predictions.label, predictions.logit, predictions.logit),
+        "video": _figures(videos.label, videos.score, logit),
+    }
+
+
+def _figures(label, ranking, logit) -> dict:
+    figures = {
+        "auc": roc_auc(label, ranking),
+        "ap": average_precision(label, ranking),
+        "eer": equal_error_rate(label, ranking),
+        "acc": accuracy(label, logit, threshold=0),
+        "balanced_acc": balanced_accuracy(label, logit, threshold=0),
+        "log_loss": log_loss(label, logit),
+    }
+    fakes, reals = _counts(label)
+    return {
+        **{k: v if math.isfinite(v) else None for k, v in figures.items()},
+        "n": len(label),
+        "n_real": reals,
+        "n_fake": fakes,
+    }
+
+
+def _checked(label, score, name="score"):
+    label, score = np.asarray(label), np.asarray(score, dtype=np.float64)
+    if label.ndim != 1 or label.shape != score.shape:
+        raise ValueError(
+            f"Expected 1-D `label` and `{name}` of one length. "
+            f"Received: shapes {label.shape} and {score.shape}."
+        )
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError(
+            "Expected labels of 1 (fake) or 0 (real). "
+            f"Received: {np.unique(label).tolist()}."
+        )
+    if np.isnan(score).any():
+        raise ValueError(
+            f"Expected `{name}` without NaN. Received: {np.isnan(score).sum()} NaN "
+            f"of {score.size}."
+        )
+    return label, score
+
+
+def _counts(label) -> tuple[int, int]:
+    fakes = int(np.sum(label == 1))
+    return fakes, len(label) - fakes
+
+
+def _cumulative(label, score):
+    """Counts of fakes and reals at or above each distinct score, highest first."""
+    thresholds, inverse = np.unique(-score, return_inverse=True)
+    count = len(thresholds)
+    true = np.cumsum(np.bincount(inverse, weights=label, minlength=count))
+    false = np.cumsum(np.bincount(inverse, weights=1 - label, minlength=count))
+    return true, false, -thresholds
