@@ -44,6 +44,7 @@ class ModelConfig:
 class DataConfig:
     """What is read, and how."""
 
+    dataset: str = ""  # a card's name
     frames: int = 270  # per video, evenly spaced over what decodes
     margin: float = 1.3  # side of the crop, in sides of the face's square box
     snap_to_grid: bool = True  # crop on the codec's 8-pixel grid
@@ -87,6 +88,7 @@ class ExportConfig:
     """What is written for serving."""
 
     version: int = 1  # number of the SavedModel's directory
+    verify_frames: int = 1024  # test frames on which it is held against Keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +153,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "train.clip_norm": (0, 1e9),
     "evaluate.batch_size": (1, 10**9),
     "export.version": (1, 10**18),
+    "export.verify_frames": (1, 10**9),
 }
 
 
@@ -232,9 +235,7 @@ def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
 def _split(override: str) -> tuple[str, Any]:
     key, separator, text = override.partition("=")
     if not separator:
-        raise UsageError(
-            f"Expected `--set section.key=value`. Received: {override!r}."
-        )
+        raise UsageError(f"Expected `--set section.key=value`. Received: {override!r}.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -261,9 +262,7 @@ def _from_flat(values: Mapping[str, Any]) -> Config:
         value = _coerce(key, value, known[key])
         low, high = _BOUNDS.get(key, (value, value))
         if not isinstance(value, str) and not low <= value <= high:
-            raise UsageError(
-                f"Expected {key} in {low:g}..{high:g}. Received: {value}."
-            )
+            raise UsageError(f"Expected {key} in {low:g}..{high:g}. Received: {value}.")
         sections.setdefault(section, {})[name] = value
     return Config(
         **{
@@ -295,9 +294,7 @@ def _coerce(key: str, value: Any, hint: Any) -> Any:
         return float(value)
     if hint in (int, bool, str) and type(value) is hint:
         return value
-    raise UsageError(
-        f"Expected {key} to be {_describe(hint)}. Received: {value!r}."
-    )
+    raise UsageError(f"Expected {key} to be {_describe(hint)}. Received: {value!r}.")
 
 
 def _describe(hint) -> str:

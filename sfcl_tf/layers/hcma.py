@@ -57,8 +57,7 @@ class HCMA(keras.layers.Layer):
             )
         if dim % heads:
             raise ValueError(
-                "Expected `heads` to divide `dim`. "
-                f"Received: dim={dim}, heads={heads}."
+                f"Expected `heads` to divide `dim`. Received: dim={dim}, heads={heads}."
             )
         self.dim = dim
         self.heads = heads

@@ -29,13 +29,9 @@ def build_model(config, *, download: bool = False):
 
     config = getattr(config, "model", config)
     spatial = resolve_weights(config.spatial_weights, config.spatial, download=download)
-    frequency = resolve_weights(
-        config.frequency_weights, "xception", download=download
-    )
+    frequency = resolve_weights(config.frequency_weights, "xception", download=download)
     try:
-        return sfcl_hcmf(
-            config, spatial_weights=spatial, frequency_weights=frequency
-        )
+        return sfcl_hcmf(config, spatial_weights=spatial, frequency_weights=frequency)
     except (OSError, ValueError) as error:
         if spatial or frequency:
             raise ModelError(

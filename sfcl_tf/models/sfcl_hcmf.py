@@ -74,6 +74,6 @@ def _spectrum(config, bands):
     filters, strides = config.sbcm_filters, config.sbcm_strides
     if not strided:
         filters, strides = (*filters[:-1], 3), (1,) * len(filters)
-    return SBCM(
-        filters, config.sbcm_kernels, strides, config.bn_momentum, name="sbcm"
-    )(bands)
+    return SBCM(filters, config.sbcm_kernels, strides, config.bn_momentum, name="sbcm")(
+        bands
+    )

@@ -16,9 +16,7 @@ KNOWN = {
     ),
 }
 _KERAS_URL = "https://storage.googleapis.com/keras-applications/"
-_XCEPTION_URL = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
-)
+_XCEPTION_URL = "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
 
 
 def resolve_weights(choice: str, network: str, *, download: bool = False):

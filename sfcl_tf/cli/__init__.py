@@ -1,0 +1,73 @@
+"""The command line: the only place that parses arguments, prints, or exits."""
+
+import argparse
+import importlib
+import os
+import sys
+
+from sfcl_tf import __version__
+from sfcl_tf.errors import SfclError
+
+# In the order in which the data goes.
+COMMANDS = ("prepare", "train", "evaluate", "export", "doctor")
+
+
+def main(argv=None) -> int:
+    """Runs one subcommand and returns its exit code.
+
+    0 ok, 1 internal error, 2 usage, 3 data, 4 model or weights, 130 interrupted.
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return args.run(args) or 0
+    except SfclError as error:
+        if args.debug:
+            raise
+        print(f"sfcl: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(
+            "sfcl: interrupted. What was prepared and saved is kept.", file=sys.stderr
+        )
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if args.debug:
+            raise
+        print(
+            f"sfcl: internal error: {type(error).__name__}: {error}\n"
+            "This is a bug. Run the command again with --debug for the traceback, "
+            "and report it.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="sfcl",
+        description="Deepfake face detection by spatial-frequency collaborative "
+        "learning (SFCL-HCMF): video -> faces -> model -> score.",
+        epilog="Without data: sfcl train --dataset demo --preset tiny --frames 12",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", metavar="", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"sfcl_tf.cli.{name}")
+        summary = module.__doc__.splitlines()[0]
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.add_argument(
+            "--debug", action="store_true", help="show tracebacks of errors"
+        )
+        command.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,46 @@
+"""How things are shown: one console, one kind of progress bar, one kind of table."""
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+console = Console()
+
+
+def progress() -> Progress:
+    """Returns a progress bar; silent where the output is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def say(text: str) -> None:
+    """Prints a line as it is: paths and numbers uncoloured, nothing wrapped."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def table(title: str, *columns: str) -> Table:
+    """Returns an empty table whose columns after the first hold numbers."""
+    result = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        result.add_column(column, justify="right" if index else "left")
+    return result
+
+
+def percent(value) -> str:
+    """Formats a share in percent, `n/a` for `None`."""
+    return "n/a" if value is None else f"{100 * value:.2f}"

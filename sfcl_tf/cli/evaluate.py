@@ -1,0 +1,53 @@
+"""Score a split of a data set with a trained model.
+
+sfcl evaluate runs/NAME
+sfcl evaluate runs/NAME --dataset ff_c40 --data-root /data --frames 50
+"""
+
+from pathlib import Path
+
+from sfcl_tf.cli import options
+
+_KEPT = ("selected_epoch", "selection", "export")
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument("run_dir", metavar="RUN", help="a run's directory")
+    parser.add_argument(
+        "--dataset", metavar="CARD", help="data set (default: the run's own)"
+    )
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="frames per video (default: the run's)"
+    )
+    options.add_data(parser)
+
+
+def run(args):
+    """Runs the subcommand."""
+    from sfcl_tf.cli import show
+    from sfcl_tf.cli.console import console, say
+    from sfcl_tf.cli.data import prepare_data
+    from sfcl_tf.cli.run_dir import load_run, read_history, read_results
+    from sfcl_tf.cli.steps import evaluate_run
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.evaluation import Predictor, write_report
+
+    run_dir = Path(args.run_dir)
+    config, model = load_run(run_dir)
+    dataset = args.dataset or config.data.dataset
+    manifest = prepare_data(args, dataset, args.frames or config.data.frames)
+    own = dataset == config.data.dataset and args.split == "test"
+    earlier = read_results(run_dir) if own else {}
+    _, results = evaluate_run(
+        Predictor(model),
+        InputPipeline(manifest, config),
+        run_dir,
+        args.split,
+        {key: earlier[key] for key in _KEPT if key in earlier},
+        read_history(run_dir),
+    )
+    console.print(show.results(results))
+    if own:
+        say(f"Report {write_report(run_dir)}")

@@ -1,0 +1,61 @@
+"""Export a run as a SavedModel for TensorFlow Serving.
+
+The SavedModel takes JPEG or PNG face crops as bytes and gives logit and score. It
+is compared with Keras on the run's test frames where their records are at hand.
+
+  sfcl export runs/NAME
+  sfcl export runs/NAME --to /models/sfcl
+"""
+
+from pathlib import Path
+
+from sfcl_tf.cli import options
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument("run_dir", metavar="RUN", help="a run's directory")
+    parser.add_argument(
+        "--to", metavar="DIR", help="model's base path (default: RUN/savedmodel)"
+    )
+    parser.add_argument(
+        "--records",
+        metavar="DIR",
+        help="folder of prepared records (default: $SFCL_RECORDS or ./records)",
+    )
+
+
+def run(args):
+    """Runs the subcommand."""
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.cli.run_dir import load_run
+    from sfcl_tf.cli.steps import export_run
+    from sfcl_tf.data.cards import load_card
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.data.prepare import read_manifest, records_folder
+    from sfcl_tf.evaluation import Predictions
+    from sfcl_tf.serving import export_savedmodel
+
+    run_dir = Path(args.run_dir)
+    config, model = load_run(run_dir)
+    base = Path(args.to) if args.to else run_dir / "savedmodel"
+    card = load_card(config.data.dataset)
+    manifest = read_manifest(
+        records_folder(card, config.data.frames, options.records(args))
+    )
+    scored = run_dir / "predictions_test.csv"
+    if manifest is None or not scored.is_file():
+        path = export_savedmodel(model, config, base / str(config.export.version))
+        say(f"SavedModel {path}. Not compared with Keras: no records at hand.")
+        return
+    result = export_run(
+        run_dir,
+        config,
+        InputPipeline(manifest, config),
+        Predictions.read_csv(scored).logit,
+        base,
+    )
+    say(
+        f"SavedModel {result['path']}, which differs from Keras by at most "
+        f"{result['max_abs_difference']:.1e} in the logit on {result['frames']} frames."
+    )

@@ -1,0 +1,103 @@
+"""Arguments that several subcommands share."""
+
+import os
+from pathlib import Path
+
+from sfcl_tf.config import PRESETS, load_config
+
+
+def add_data(parser):
+    """Adds where data lies and where records go."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data-root",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="the collection, or a folder that holds it; `card=DIR` for one data set "
+        "alone; may be repeated (default: $SFCL_DATA)",
+    )
+    group.add_argument(
+        "--records",
+        metavar="DIR",
+        help="folder for prepared records (default: $SFCL_RECORDS or ./records)",
+    )
+    group.add_argument(
+        "--demo-dir",
+        default="demo_data",
+        metavar="DIR",
+        help="where the demo's clips are made (default: ./demo_data)",
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that prepare videos (default: one a core)",
+    )
+
+
+def add_config(parser):
+    """Adds what changes the configuration."""
+    group = parser.add_argument_group("configuration")
+    group.add_argument(
+        "--preset",
+        default="paper",
+        help=f"{', '.join(PRESETS)} (default: paper)",
+    )
+    group.add_argument("--config", metavar="TOML", help="a run's config.toml, or part")
+    group.add_argument("--frames", type=int, metavar="N", help="frames per video")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="A.B=C",
+        help="set one value, such as train.batch_size=8; may be repeated",
+    )
+
+
+def add_runs(parser):
+    """Adds where runs lie."""
+    parser.add_argument(
+        "--runs",
+        metavar="DIR",
+        help="folder for runs (default: $SFCL_RUNS or ./runs)",
+    )
+
+
+def config(args, *more):
+    """Merges preset, card, file, `--set` and flags; `more` are (key, value) pairs."""
+    from sfcl_tf.data.cards import load_card
+
+    flags = [(key, value) for key, value in more if value is not None]
+    if args.frames is not None:
+        flags.append(("data.frames", args.frames))
+    overrides = [*args.overrides, *flags]
+    name = args.dataset
+    if name is None:
+        merged = load_config(preset=args.preset, file=args.config, overrides=overrides)
+        name = merged.data.dataset
+    card = load_card(name)
+    return load_config(
+        preset=args.preset,
+        card=card.config,
+        file=args.config,
+        overrides=[*overrides, ("data.dataset", name)],
+    )
+
+
+def data_roots(args) -> list[str]:
+    """Returns the data roots given, or those of `SFCL_DATA`."""
+    given = os.environ.get("SFCL_DATA", "")
+    return args.data_root or [root for root in given.split(os.pathsep) if root]
+
+
+def records(args) -> Path:
+    """Returns the folder for records."""
+    return Path(args.records or os.environ.get("SFCL_RECORDS") or "records")
+
+
+def runs(args) -> Path:
+    """Returns the folder for runs."""
+    return Path(args.runs or os.environ.get("SFCL_RUNS") or "runs")

@@ -1,0 +1,36 @@
+"""Reading a finished run."""
+
+import json
+
+from sfcl_tf.config import read_config
+from sfcl_tf.errors import ModelError
+
+
+def load_run(run_dir):
+    """Returns a run's configuration and its model.
+
+    Raises:
+        ModelError: If the folder is not a finished run.
+    """
+    from sfcl_tf.models import load_model
+
+    if not (run_dir / "config.toml").is_file():
+        raise ModelError(
+            f"Expected a run's directory. Received: {run_dir}, which has no "
+            "config.toml. Runs are made by `sfcl train` below ./runs."
+        )
+    return read_config(run_dir / "config.toml"), load_model(run_dir)
+
+
+def read_history(run_dir) -> list[dict]:
+    """Returns the rows of `metrics.jsonl`; none where it is absent."""
+    path = run_dir / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def read_results(run_dir) -> dict:
+    """Returns `results.json`; empty where it is absent."""
+    path = run_dir / "results.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}

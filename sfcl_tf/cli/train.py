@@ -1,0 +1,161 @@
+"""Train, evaluate and export a model, from videos to a SavedModel.
+
+Prepares what is not prepared yet, trains, selects the epoch on the validation
+split, scores the test split once, draws, writes a report and exports.
+
+  sfcl train --dataset demo --preset tiny --frames 12
+  sfcl train --dataset ff_c40 --data-root /data
+  sfcl train --dataset ff_c23 --set train.batch_size=8 --set model.sida=false
+"""
+
+import os
+import time
+
+from sfcl_tf.cli import options
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument("--dataset", metavar="CARD", help="data set, such as ff_c40")
+    options.add_data(parser)
+    options.add_config(parser)
+    parser.add_argument("--epochs", type=int, metavar="N")
+    parser.add_argument(
+        "--spatial-weights",
+        metavar="W",
+        help="imagenet, none, or an .h5 file (default: imagenet; none for tiny)",
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch ImageNet weights if absent"
+    )
+    parser.add_argument(
+        "--devices",
+        type=int,
+        default=0,
+        metavar="N",
+        help="replicas: GPUs, or logical CPUs where there are fewer (default: all "
+        "GPUs, else one CPU)",
+    )
+    parser.add_argument(
+        "--name", help="the run's name (default: data set, preset and time)"
+    )
+    options.add_runs(parser)
+
+
+def run(args):
+    """Runs the subcommand."""
+    from sfcl_tf.errors import UsageError
+
+    if not args.dataset and not args.config:
+        raise UsageError(
+            "Expected --dataset CARD, or --config with data.dataset. Received: neither. "
+            "Without data, try --dataset demo --preset tiny."
+        )
+    config = options.config(
+        args,
+        ("train.epochs", args.epochs),
+        ("model.spatial_weights", args.spatial_weights),
+    )
+    run_dir = _new_run_dir(args, config)
+    started = time.perf_counter()
+    try:
+        _train(args, config, run_dir, started)
+    finally:
+        if run_dir.is_dir() and not any(run_dir.iterdir()):
+            run_dir.rmdir()  # nothing was begun
+
+
+def _train(args, config, run_dir, started):
+    from sfcl_tf.models.weights import resolve_weights
+
+    for choice, network in (
+        (config.model.spatial_weights, config.model.spatial),
+        (config.model.frequency_weights, "xception"),
+    ):
+        resolve_weights(choice, network, download=args.download)
+    from sfcl_tf.cli.data import prepare_data
+
+    manifest = prepare_data(args, config.data.dataset, config.data.frames)
+
+    from sfcl_tf.cli import show
+    from sfcl_tf.cli.console import console, progress, say
+    from sfcl_tf.cli.steps import evaluate_run, export_run
+    from sfcl_tf.config import to_toml
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.evaluation import write_report
+    from sfcl_tf.evaluation.evaluate import write_results
+    from sfcl_tf.training import make_strategy, train
+    from sfcl_tf.training.environment import write_environment
+
+    strategy = make_strategy(args.devices)
+    (run_dir / "config.toml").write_text(to_toml(config), "utf-8")
+    write_environment(run_dir / "env.json", manifest, config, strategy)
+    pipeline = InputPipeline(manifest, config)
+    steps = pipeline.steps_per_epoch()
+    say(
+        f"Training {config.model.name} ({config.model.preset}) on "
+        f"{pipeline.training_examples()} examples an epoch (reals "
+        f"{pipeline.real_repeat()}x) for {config.train.epochs} epochs in {run_dir}; "
+        "the first step is traced, which takes a while."
+    )
+    with progress() as bar:
+        task = bar.add_task(
+            "training", total=steps * config.train.epochs, note="tracing"
+        )
+
+        def on_batch(epoch, batch, logs):
+            bar.update(
+                task,
+                completed=(epoch - 1) * steps + batch,
+                note=f"epoch {epoch}  loss {logs['loss']:.4f}  AUC {logs['auc']:.3f}",
+            )
+
+        training = train(
+            config,
+            pipeline,
+            run_dir,
+            strategy=strategy,
+            on_batch=on_batch,
+            on_epoch=lambda row: say(show.epoch(row)),
+        )
+    say(f"Selected epoch {training.selected_epoch} on the validation split.")
+    selection = {
+        "selected_epoch": training.selected_epoch,
+        "selection": "highest frame AUC on the validation split",
+    }
+    predictions, results = evaluate_run(
+        training.predictor, pipeline, run_dir, "test", selection, training.history
+    )
+    results["export"] = export_run(
+        run_dir, config, pipeline, predictions.logit, run_dir / "savedmodel"
+    )
+    write_results(run_dir / "results.json", results)
+    report = write_report(run_dir)
+    console.print(show.results(results))
+    show.paths(run_dir, report, results)
+    say(f"Done in {time.perf_counter() - started:.0f} s.")
+
+
+def _new_run_dir(args, config):
+    from sfcl_tf.errors import UsageError
+
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = args.name or f"{config.data.dataset}-{config.model.preset}-{stamp}"
+    path = options.runs(args) / name
+    try:
+        path.mkdir(parents=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except FileExistsError as error:
+        raise UsageError(
+            f"Expected a new run. Received: {path}, which exists"
+            f"{' and is a run' if path.is_dir() else ''}. Choose another --name, or "
+            "remove it."
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"Expected a folder in which runs can be written. Received: {path} "
+            f"({os.strerror(error.errno)}). Give another one by --runs or SFCL_RUNS."
+        ) from error
+    return path

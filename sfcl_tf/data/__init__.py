@@ -1,0 +1,1 @@
+"""From a collection of videos to `tf.data` batches of `{image, sida}`."""

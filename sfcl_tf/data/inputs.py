@@ -1,0 +1,31 @@
+"""From a face crop to the model's inputs, in tf.data and in the SavedModel."""
+
+import numpy as np
+import tensorflow as tf
+
+from sfcl_tf import ops
+
+
+def tf_basis() -> np.ndarray:
+    """Returns the `(8, 8)` float32 DCT basis as TensorFlow's own DCT has it."""
+    with tf.init_scope():  # eager, also when called while a graph is traced
+        return tf.signal.dct(tf.eye(8), norm="ortho").numpy().T
+
+
+def model_inputs(crop, image_size: int, basis: np.ndarray) -> dict[str, tf.Tensor]:
+    """Turns a face crop into the model's inputs.
+
+    Args:
+        crop: `(side, side, 3)` RGB in 0..255, uint8 or float, native resolution.
+        image_size: Side of the model's image in pixels.
+        basis: `tf_basis()`.
+
+    Returns:
+        `image` `(S, S, 3)` float32 RGB in 0..255, resized bilinearly with
+        anti-aliasing, and `sida` `(2304,)` float32 of the crop as it is.
+    """
+    pixels = tf.cast(crop, tf.float32)
+    image = tf.image.resize(pixels, (image_size, image_size), antialias=True)
+    image = tf.ensure_shape(image, (image_size, image_size, 3))
+    descriptor = ops.sida(pixels, basis=basis)
+    return {"image": image, "sida": tf.ensure_shape(descriptor, (ops.SIDA_SIZE,))}

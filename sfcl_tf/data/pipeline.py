@@ -1,0 +1,194 @@
+"""tf.data: from record shards to batches of `{image, sida}`."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from sfcl_tf.data.crop import crop_face
+from sfcl_tf.data.inputs import model_inputs, tf_basis
+from sfcl_tf.data.prepare import Manifest
+from sfcl_tf.data.records import GRID, decode_region, parse_record
+from sfcl_tf.errors import DataError
+
+_OPEN_SHARDS = 16
+META = ("video_id", "method", "frame_index", "time", "track")
+
+
+@dataclasses.dataclass(frozen=True)
+class InputPipeline:
+    """Batches from a manifest's shards, the same ones for the same seed.
+
+    Args:
+        manifest: The prepared data set.
+        config: A `sfcl_tf.config.Config`.
+    """
+
+    manifest: Manifest
+    config: "sfcl_tf.config.Config"  # noqa: F821
+
+    def real_repeat(self) -> int:
+        """Returns how often a real video counts in training."""
+        repeat = self.config.data.real_repeat
+        if repeat != "auto":
+            return repeat
+        counts = [0, 0]
+        for video in self.manifest.split("train"):
+            counts[video["label"]] += video["records"]
+        return max(1, round(counts[1] / max(counts[0], 1)))
+
+    def training_examples(self) -> int:
+        """Returns the number of examples of a training epoch, repeats included."""
+        repeat = self.real_repeat()
+        return sum(
+            video["records"] * (1 if video["label"] else repeat)
+            for video in self.manifest.split("train")
+        )
+
+    def steps_per_epoch(self) -> int:
+        """Returns the number of whole batches of a training epoch.
+
+        Raises:
+            DataError: If there are fewer examples than a batch takes.
+        """
+        examples, batch = self.training_examples(), self.config.train.batch_size
+        if examples < batch:
+            raise DataError(
+                f"Expected at least one batch of {batch} training examples. Received: "
+                f"{examples}. Use more frames (--frames), or a smaller batch "
+                "(--set train.batch_size=...)."
+            )
+        return examples // batch
+
+    def training(self) -> tf.data.Dataset:
+        """Returns endless epochs of shuffled, augmented batches.
+
+        Reals are repeated; the remainder of an epoch's last batch is dropped.
+        Shuffling and augmentation depend on seed, epoch and example alone.
+
+        Returns:
+            A dataset of `({image, sida}, label)`, label `(B, 1)` float32.
+        """
+        epochs = tf.data.Dataset.counter()
+        batches = epochs.flat_map(self._training_epoch)
+        return self._prefetched(batches)
+
+    def _training_epoch(self, epoch):
+        train, data = self.config.train, self.config.data
+        paths, repeats = [], []
+        for video in self.manifest.split("train"):
+            times = 1 if video["label"] else self.real_repeat()
+            paths += [str(self.manifest.folder / video["shard"])] * times
+            repeats += range(times)
+        # Of this graph alone: makes the order independent of the global seed, and
+        # keeps `shuffle` from comparing its seed, a tensor, with a global 0.
+        tf.random.set_seed(1)
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.constant([train.seed, 0], tf.int64), epoch
+        )
+        shards = tf.data.Dataset.from_tensor_slices((paths, repeats))
+        shards = shards.shuffle(len(paths), seed[0], reshuffle_each_iteration=False)
+        records = shards.interleave(
+            lambda path, repeat: tf.data.TFRecordDataset(path).map(
+                lambda record: (record, repeat)
+            ),
+            cycle_length=_OPEN_SHARDS,
+        )
+        records = records.shuffle(
+            data.shuffle_buffer, seed[1], reshuffle_each_iteration=False
+        )
+        basis = tf_basis()
+
+        def example(serialized, repeat):
+            record = parse_record(serialized)
+            crop = self._crop(record)
+            key = tf.strings.to_hash_bucket_fast(
+                tf.strings.join(
+                    [
+                        record["video_id"],
+                        tf.strings.as_string(record["frame_index"]),
+                        tf.strings.as_string(repeat),
+                    ],
+                    "/",
+                ),
+                1 << 62,
+            )
+            crop = augment(
+                crop,
+                self.config.augment,
+                tf.random.experimental.stateless_fold_in(seed, key),
+            )
+            label = tf.cast(record["label"], tf.float32)[None]
+            return model_inputs(crop, self.config.model.image_size, basis), label
+
+        examples = records.map(example, self._parallel, deterministic=True)
+        return examples.batch(train.batch_size, drop_remainder=True)
+
+    def evaluation(self, split: str) -> tf.data.Dataset:
+        """Returns every record of a split once, in the manifest's order.
+
+        Returns:
+            A dataset of `({image, sida}, label, meta)`: label `(B, 1)` float32, meta
+            a dict of `META`'s fields, each `(B,)`.
+        """
+        basis = tf_basis()
+
+        def example(serialized):
+            record = parse_record(serialized)
+            inputs = model_inputs(
+                self._crop(record), self.config.model.image_size, basis
+            )
+            label = tf.cast(record["label"], tf.float32)[None]
+            return inputs, label, {name: record[name] for name in META}
+
+        examples = self._records(split).map(example, self._parallel, deterministic=True)
+        return self._prefetched(examples.batch(self.config.evaluate.batch_size))
+
+    def crops(self, split: str) -> tf.data.Dataset:
+        """Returns a split's native crops one by one, as `(crop, label, meta)`."""
+
+        def example(serialized):
+            record = parse_record(serialized)
+            meta = {name: record[name] for name in META}
+            return self._crop(record), record["label"], meta
+
+        return self._records(split).map(example, self._parallel, deterministic=True)
+
+    def _records(self, split):
+        shards = [str(path) for path in self.manifest.shards(split)]
+        return tf.data.TFRecordDataset(shards)
+
+    def _crop(self, record):
+        data = self.config.data
+        return crop_face(
+            decode_region(record["png"]),
+            record["box"],
+            data.margin,
+            GRID if data.snap_to_grid else 1,
+        )
+
+    @property
+    def _parallel(self):
+        return self.config.data.parallel_calls or tf.data.AUTOTUNE
+
+    @staticmethod
+    def _prefetched(dataset):
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def augment(crop, config, seed):
+    """Varies a training crop, the same way for the same seed.
+
+    Args:
+        crop: `(side, side, 3)` uint8 RGB.
+        config: A `sfcl_tf.config.AugmentConfig`.
+        seed: `(2,)` integer tensor.
+
+    Returns:
+        A crop of the same shape and dtype.
+    """
+    draw = tf.random.stateless_uniform((), seed)
+    return tf.cond(draw < config.flip, lambda: crop[:, ::-1], lambda: crop)

@@ -1,0 +1,161 @@
+"""Records: one face with its surroundings, as a TFRecord example.
+
+| feature | type | what |
+|---|---|---|
+| `schema` | int64 | `SCHEMA` |
+| `png` | bytes | the region, lossless RGB at native resolution |
+| `box` | 4 x int64 | x0, y0, x1, y1 of the face in the region |
+| `region` | 4 x int64 | x0, y0, x1, y1 of the region in the frame |
+| `frame_size` | 2 x int64 | width, height of the frame |
+| `label` | int64 | 1 = fake, 0 = real |
+| `method` | bytes | manipulation method, or `real` |
+| `video_id` | bytes | unique in the data set |
+| `sources` | n x bytes | ids of the people: target, source |
+| `frame_index` | int64 | in presentation order |
+| `time` | float | in s |
+| `track` | int64 | number of the face track in the video |
+| `detected` | int64 | 1 = by the detector, 0 = by the tracker |
+| `crf` | float | x264's, NaN if unknown |
+| `pixel_format` | bytes | such as `yuv444p` |
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+SCHEMA = 1
+CONTEXT = 1.6
+GRID = 8
+
+_SCALAR = tf.io.FixedLenFeature
+FEATURES = {
+    "schema": _SCALAR((), tf.int64),
+    "png": _SCALAR((), tf.string),
+    "box": _SCALAR((4,), tf.int64),
+    "region": _SCALAR((4,), tf.int64),
+    "frame_size": _SCALAR((2,), tf.int64),
+    "label": _SCALAR((), tf.int64),
+    "method": _SCALAR((), tf.string),
+    "video_id": _SCALAR((), tf.string),
+    "sources": tf.io.RaggedFeature(tf.string),
+    "frame_index": _SCALAR((), tf.int64),
+    "time": _SCALAR((), tf.float32),
+    "track": _SCALAR((), tf.int64),
+    "detected": _SCALAR((), tf.int64),
+    "crf": _SCALAR((), tf.float32),
+    "pixel_format": _SCALAR((), tf.string),
+}
+
+
+def context_region(box, height: int, width: int) -> tuple[int, int, int, int]:
+    """Places the stored region around a face.
+
+    A square of 1.6 times the box's longer side, at most the frame's short side,
+    shifted to stay inside, then grown outwards to the 8-pixel grid or the frame's
+    edge. `crop_face` with a margin up to 1.6 gives the same on it as on the frame.
+
+    Args:
+        box: x0, y0, x1, y1 in whole pixels.
+        height: Of the frame.
+        width: Of the frame.
+
+    Returns:
+        x0, y0, x1, y1; x0 and y0 are multiples of 8.
+    """
+    x0, y0, x1, y1 = box
+    side = int(np.ceil(CONTEXT * max(x1 - x0, y1 - y0)))
+    side = min(side, height, width)
+
+    def span(low, high, limit):
+        start = min(max((low + high - side) // 2, 0), limit - side)
+        end = min(-(-(start + side) // GRID) * GRID, limit)
+        return start // GRID * GRID, end
+
+    left, right = span(x0, x1, width)
+    top, bottom = span(y0, y1, height)
+    return left, top, right, bottom
+
+
+def encode_record(image: np.ndarray, face, video, facts, frame) -> bytes:
+    """Serialises one face.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB frame.
+        face: A `sfcl_tf.data.faces.Face`.
+        video: A `sfcl_tf.data.layouts.Video`.
+        facts: A `sfcl_tf.data.video.VideoFacts`.
+        frame: The `sfcl_tf.data.video.Frame` it was found in.
+
+    Returns:
+        A serialised `tf.train.Example` with the features of `FEATURES`.
+    """
+    height, width = image.shape[:2]
+    left, top, right, bottom = context_region(face.box, height, width)
+    region = image[top:bottom, left:right]
+    done, png = cv2.imencode(".png", cv2.cvtColor(region, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise RuntimeError(f"PNG encoding failed for a region of {region.shape}.")
+    x0, y0, x1, y1 = face.box
+    values = {
+        "schema": [SCHEMA],
+        "png": [png.tobytes()],
+        "box": [x0 - left, y0 - top, x1 - left, y1 - top],
+        "region": [left, top, right, bottom],
+        "frame_size": [width, height],
+        "label": [video.label],
+        "method": [video.method],
+        "video_id": [video.video_id],
+        "sources": list(video.sources),
+        "frame_index": [frame.index],
+        "time": [frame.time],
+        "track": [face.track],
+        "detected": [int(face.detected)],
+        "crf": [facts.crf],
+        "pixel_format": [facts.pixel_format],
+    }
+    features = {name: _feature(value) for name, value in values.items()}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _feature(values):
+    if isinstance(values[0], float):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    if isinstance(values[0], int):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    values = [v.encode() if isinstance(v, str) else v for v in values]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def write_shard(path: Path, records: Iterable[bytes]) -> int:
+    """Writes a TFRecord shard under a temporary name, then renames it.
+
+    Returns:
+        The number of records. With none, no shard is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    count = 0
+    try:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record in records:
+                writer.write(record)
+                count += 1
+        if count:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def parse_record(serialized) -> dict[str, tf.Tensor]:
+    """Parses one serialised example; `png` stays encoded."""
+    return tf.io.parse_single_example(serialized, FEATURES)
+
+
+def decode_region(png) -> tf.Tensor:
+    """Decodes a record's PNG to `(H, W, 3)` uint8 RGB."""
+    return tf.io.decode_png(png, channels=3)
