@@ -48,7 +48,8 @@ def run(args):
 
     if not args.dataset and not args.config:
         raise UsageError(
-            "Expected --dataset CARD, or --config with data.dataset. Received: neither. "
+            "Expected --dataset CARD, or --config with data.dataset. Received: "
+            "neither. "
             "Without data, try --dataset demo --preset tiny."
         )
     config = options.config(

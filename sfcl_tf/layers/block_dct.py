@@ -49,7 +49,7 @@ class BlockDCT(keras.layers.Layer):
             )
 
     def call(self, image):
-        shifted = image - 128.0
+        shifted = ops.cast(image, self.compute_dtype) - 128.0
         padding = [(-side % 8) for side in image.shape[1:3]]
         if any(padding):
             ends = [(n // 2, n - n // 2) for n in padding]

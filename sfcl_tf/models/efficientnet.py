@@ -32,7 +32,7 @@ class ImageNetScale(keras.layers.Layer):
     def call(self, image):
         mean = ops.convert_to_tensor(_MEAN, dtype=self.compute_dtype)
         std = ops.convert_to_tensor(_STD, dtype=self.compute_dtype)
-        return (image / 255.0 - mean) / std
+        return (ops.cast(image, self.compute_dtype) / 255.0 - mean) / std
 
 
 class SpatialBranch:

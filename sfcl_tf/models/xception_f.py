@@ -55,7 +55,7 @@ class FrequencyBranch:
         self._segments = [*segments[: 1 + middle], segments[-1]]
 
     def _filters(self, count):
-        return max(8, int(round(count * self._width / 8)) * 8)
+        return max(8, round(count * self._width / 8) * 8)
 
     def _clone(self, xception):
         def clone(layer):

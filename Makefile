@@ -1,0 +1,46 @@
+# Each target does its own set-up. It needs Python 3.11 or later, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+DEMO = --dataset demo --preset tiny --frames 8 --epochs 4
+
+.PHONY: demo test lint bench help clean
+help:
+	@echo "make demo   video -> trained, evaluated, exported detector, without a download"
+	@echo "make test   the tests (SFCL_TEST_MEDIA=DIR adds those on real media)"
+	@echo "make lint   format and style"
+	@echo "make bench  the speeds that README and docs claim"
+
+demo: $(STAMP)
+	$(BIN)/sfcl train $(DEMO)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q $(PYTEST)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+# uv where it is there, pip otherwise; versions come from the lock.
+$(STAMP): pyproject.toml setup.py requirements.lock
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "Expected Python 3.11 or later. Received: $$($(PYTHON) --version)." \
+	  "Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV); TensorFlow alone is 0.5 GB."
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install -q --python $(BIN)/python -r requirements.lock && \
+	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install -q -r requirements.lock && \
+	  $(BIN)/python -m pip install -q --no-deps -e .; \
+	fi
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

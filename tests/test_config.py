@@ -1,0 +1,88 @@
+import dataclasses
+
+import pytest
+
+from sfcl_tf.config import PRESETS, Config, load_config, read_config, to_toml
+from sfcl_tf.errors import UsageError
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_survive_toml(preset, tmp_path):
+    config = load_config(preset=preset, overrides=["data.real_repeat=auto"])
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), "utf-8")
+    assert read_config(path) == config
+    assert load_config(file=path) == config
+
+
+def test_paper_preset_is_the_papers():
+    config = load_config(preset="paper")
+    assert (config.train.learning_rate, config.train.weight_decay) == (1e-3, 1e-8)
+    assert (config.train.batch_size, config.train.epochs) == (20, 20)
+    assert (config.model.image_size, config.data.frames) == (380, 270)
+    assert config.model.spatial == "efficientnet_b4"
+    assert config == Config()
+
+
+def test_later_values_win(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\nepochs = 7\nseed = 3\n[data]\nreal_repeat = 2\n")
+    config = load_config(
+        preset="tiny",
+        card={"data.real_repeat": 4},
+        file=path,
+        overrides=["train.epochs=9", ("train.batch_size", 4)],
+    )
+    assert config.data.real_repeat == 2
+    assert (config.train.epochs, config.train.seed) == (9, 3)
+    assert config.train.batch_size == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=3", "Did you mean train.epochs"),
+        ("epochs=3", "does not exist"),
+        ("train.epochs=many", "to be an integer"),
+        ("train.epochs=1.5", "to be an integer"),
+        ("train.epochs=0", "in 1..1e"),
+        ("model.sida=yes", "true or false"),
+        ("model.hcma_tokens=words", "'spatial' or 'pooled'"),
+        ("model.sbcm_filters=16", "a list of an integer"),
+        ("augment.flip=2", "in 0..1"),
+        ("train.learning_rate=nan", "in 0..1000"),
+        ("train.epochs", "section.key=value"),
+    ],
+)
+def test_a_wrong_override_is_named(override, message):
+    with pytest.raises(UsageError, match="Expected") as caught:
+        load_config(overrides=[override])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 3", "in a section"),
+        ("[train", "Expected TOML"),
+        ("[trane]\nepochs = 3", "does not exist"),
+    ],
+)
+def test_a_wrong_file_is_named(text, message, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="Expected") as caught:
+        load_config(file=path)
+    assert message in str(caught.value)
+    with pytest.raises(UsageError, match="readable TOML"):
+        load_config(file=tmp_path / "absent.toml")
+
+
+def test_unknown_preset_is_named():
+    with pytest.raises(UsageError, match="Expected a preset of paper"):
+        load_config(preset="huge")
+
+
+def test_configuration_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_config().train.epochs = 3

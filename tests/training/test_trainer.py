@@ -1,0 +1,166 @@
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import small_model
+from small_data import small_config, small_manifest
+
+from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.errors import DataError, SfclError
+from sfcl_tf.evaluation import Predictor, evaluate, roc_auc
+from sfcl_tf.models import load_model
+from sfcl_tf.training import train
+from sfcl_tf.training.trainer import make_optimizer
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return small_manifest(tmp_path_factory.mktemp("records") / "small")
+
+
+def run(manifest, folder, *overrides, build=small_model, **hooks):
+    config = small_config(*overrides)
+    pipeline = InputPipeline(manifest, config)
+    folder.mkdir(exist_ok=True)
+    return pipeline, train(config, pipeline, folder, build=build, **hooks)
+
+
+def test_a_run_leaves_what_the_contract_names(manifest, tmp_path):
+    seen = []
+    pipeline, training = run(
+        manifest, tmp_path, on_epoch=seen.append, on_batch=lambda *_: None
+    )
+    rows = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert seen == training.history
+    assert {"loss", "auc", "val_auc", "val_loss", "learning_rate"} <= set(rows[0])
+    assert (tmp_path / "checkpoints/best.weights.h5").is_file()
+    assert any((tmp_path / "tb").rglob("events*"))
+    best = max(rows, key=lambda row: (row["val_auc"], -row["val_loss"]))
+    assert training.selected_epoch == best["epoch"]
+    assert training.val_auc == best["val_auc"]
+
+    predictions, results = evaluate(training.predictor, pipeline, tmp_path)
+    assert len(predictions) == 16
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert (tmp_path / "plots/overview.png").is_file()
+    again = Predictor(load_model(tmp_path)).logits(pipeline.evaluation("test"))[1]
+    np.testing.assert_allclose(again, predictions.logit, atol=1e-5)
+
+
+def test_training_learns(manifest, tmp_path):
+    pipeline, training = run(
+        manifest, tmp_path, "train.epochs=6", "train.learning_rate=0.01"
+    )
+    label, logit = training.predictor.logits(pipeline.evaluation("test"))
+    assert roc_auc(label, logit) > 0.9
+
+
+def test_the_test_split_is_not_read(manifest, tmp_path, monkeypatch):
+    asked = []
+    original = InputPipeline.evaluation
+
+    def spy(self, split):
+        asked.append(split)
+        return original(self, split)
+
+    monkeypatch.setattr(InputPipeline, "evaluation", spy)
+    run(manifest, tmp_path, "train.epochs=1")
+    assert "val" in asked
+    assert "test" not in asked
+
+
+def test_the_best_epoch_is_kept_when_later_ones_are_worse(manifest, tmp_path):
+    _, training = run(manifest, tmp_path, "train.epochs=4", "train.learning_rate=0.01")
+    model = small_model(small_config())
+    model.load_weights(tmp_path / "checkpoints/best.weights.h5")
+    for mine, saved in zip(model.weights, load_model(tmp_path).weights, strict=True):
+        np.testing.assert_array_equal(mine, saved)
+    scores = [(row["val_auc"], -row["val_loss"]) for row in training.history]
+    assert scores.index(max(scores)) + 1 == training.selected_epoch
+
+
+def test_same_seed_same_weights(manifest, tmp_path):
+    one, two = (
+        run(manifest, tmp_path / name, "train.epochs=1")[1].model for name in "ab"
+    )
+    for first, second in zip(one.weights, two.weights, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_moving_average_is_what_is_selected(manifest, tmp_path):
+    _, training = run(manifest, tmp_path, "train.ema=0.9")
+    saved = load_model(tmp_path)
+    for mine, other in zip(training.model.weights, saved.weights, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(manifest, tmp_path):
+    def exploding(config):
+        model = small_model(config)
+        return keras.Model(
+            model.input, keras.ops.log(-1.0 - keras.ops.square(model.output))
+        )
+
+    with pytest.raises(SfclError, match="Expected a finite loss"):
+        run(manifest, tmp_path, build=exploding)
+
+
+def test_the_batch_must_be_shared_by_the_replicas(manifest, tmp_path):
+    class Strategy:
+        num_replicas_in_sync = 3
+
+    with pytest.raises(DataError, match="3 replicas can share"):
+        run(manifest, tmp_path, strategy=Strategy())
+
+
+def test_optimizer_follows_the_configuration():
+    config = small_config(
+        "train.schedule=cosine", "train.warmup=0.5", "train.learning_rate=0.1"
+    )
+    optimizer = make_optimizer(config, 10)  # 20 steps, 10 of them warm-up
+    rate = optimizer._learning_rate
+    values = [float(rate(step)) for step in (0, 5, 10, 20)]
+    np.testing.assert_allclose(values, [0, 0.05, 0.1, 0], atol=1e-6)
+    assert optimizer.weight_decay == 1e-8
+    constant = make_optimizer(small_config("train.schedule=constant"), 10)
+    assert float(constant.learning_rate) == pytest.approx(1e-3)
+
+
+@pytest.mark.slow
+def test_two_replicas_train_and_select(tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        sys.path.insert(0, sys.argv[2])
+        from helpers import small_model
+        from small_data import small_config, small_manifest
+        from sfcl_tf.data.pipeline import InputPipeline
+        from sfcl_tf.training import make_strategy, train
+
+        strategy = make_strategy(2)
+        folder = Path(sys.argv[1])
+        config = small_config("train.ema=0.9")
+        pipeline = InputPipeline(small_manifest(folder / "records"), config)
+        (folder / "run").mkdir()
+        result = train(
+            config, pipeline, folder / "run", strategy=strategy, build=small_model
+        )
+        print("replicas", strategy.num_replicas_in_sync, result.selected_epoch)
+        """
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert "replicas 2" in found.stdout
+    assert (tmp_path / "run/model.keras").is_file()
