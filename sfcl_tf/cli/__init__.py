@@ -2,8 +2,8 @@
 
 import argparse
 import importlib
-import os
 import sys
+import traceback
 
 from sfcl_tf import __version__
 from sfcl_tf.errors import SfclError
@@ -19,12 +19,11 @@ def main(argv=None) -> int:
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return args.run(args) or 0
     except SfclError as error:
         if args.debug:
-            raise
+            traceback.print_exc()
         print(f"sfcl: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -37,7 +36,7 @@ def main(argv=None) -> int:
         return 0
     except Exception as error:
         if args.debug:
-            raise
+            traceback.print_exc()
         print(
             f"sfcl: internal error: {type(error).__name__}: {error}\n"
             "This is a bug. Run the command again with --debug for the traceback, "

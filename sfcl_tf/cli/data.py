@@ -47,11 +47,12 @@ def prepare_data(args, dataset: str, frames: int):
             failed += report["status"] != "ok"
             note = f"{failed} without a face or unreadable" if failed else ""
             bar.update(task, completed=done, note=note)
-            if not console.is_terminal and not report["reused"]:
-                say(
-                    f"  {done}/{total} {report['video_id']}: {report['records']} of "
-                    f"{report['frames_wanted']} frames with a face"
-                )
+            if (
+                not console.is_terminal
+                and not report["reused"]
+                and (done % max(total // 10, 1) == 0)
+            ):
+                say(f"  {done} of {total} videos prepared")
 
         manifest = prepare(
             card,
@@ -65,11 +66,30 @@ def prepare_data(args, dataset: str, frames: int):
     return manifest
 
 
+def check_data(args, dataset: str, frames: int) -> None:
+    """Raises at once where neither a collection nor its records are to be found.
+
+    Raises:
+        DataError: It says what to obtain, from whom, and where to put it.
+    """
+    card = load_card(dataset)
+    if _is_made_here(card, args):
+        return
+    try:
+        find_root(card, options.data_roots(args))
+    except DataError:
+        if read_manifest(records_folder(card, frames, options.records(args))) is None:
+            raise
+
+
+def _is_made_here(card, args) -> bool:
+    return card.name == "demo" and not options.data_roots(args)
+
+
 def _root(card, args) -> Path:
-    roots = options.data_roots(args)
-    if card.name != "demo" or roots:
-        return find_root(card, roots)
-    return make_demo_data(Path(args.demo_dir))
+    if _is_made_here(card, args):
+        return make_demo_data(Path(args.demo_dir))
+    return find_root(card, options.data_roots(args))
 
 
 def make_demo_data(folder: Path) -> Path:

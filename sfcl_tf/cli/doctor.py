@@ -9,6 +9,8 @@ import os
 import platform
 from pathlib import Path
 
+from sfcl_tf.quiet import import_tensorflow
+
 _PACKAGES = (
     "tensorflow",
     "keras",
@@ -85,6 +87,7 @@ def _checks():
 
 
 def _devices():
+    import_tensorflow()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

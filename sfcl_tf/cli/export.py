@@ -10,6 +10,7 @@ is compared with Keras on the run's test frames where their records are at hand.
 from pathlib import Path
 
 from sfcl_tf.cli import options
+from sfcl_tf.quiet import import_tensorflow
 
 
 def add_arguments(parser):
@@ -17,6 +18,9 @@ def add_arguments(parser):
     parser.add_argument("run_dir", metavar="RUN", help="a run's directory")
     parser.add_argument(
         "--to", metavar="DIR", help="model's base path (default: RUN/savedmodel)"
+    )
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="number of the model's version"
     )
     parser.add_argument(
         "--records",
@@ -27,6 +31,7 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
+    import_tensorflow()
     from sfcl_tf.cli.console import say
     from sfcl_tf.cli.run_dir import load_run
     from sfcl_tf.cli.steps import export_run
@@ -39,21 +44,22 @@ def run(args):
     run_dir = Path(args.run_dir)
     config, model = load_run(run_dir)
     base = Path(args.to) if args.to else run_dir / "savedmodel"
+    path = base / str(args.version or config.export.version)
     card = load_card(config.data.dataset)
     manifest = read_manifest(
         records_folder(card, config.data.frames, options.records(args))
     )
     scored = run_dir / "predictions_test.csv"
     if manifest is None or not scored.is_file():
-        path = export_savedmodel(model, config, base / str(config.export.version))
+        export_savedmodel(model, config, path)
         say(f"SavedModel {path}. Not compared with Keras: no records at hand.")
         return
     result = export_run(
-        run_dir,
+        model,
         config,
         InputPipeline(manifest, config),
         Predictions.read_csv(scored).logit,
-        base,
+        path,
     )
     say(
         f"SavedModel {result['path']}, which differs from Keras by at most "

@@ -9,6 +9,7 @@ What is prepared already is reused; an interrupted preparation goes on.
 """
 
 from sfcl_tf.cli import options
+from sfcl_tf.quiet import import_tensorflow
 
 
 def add_arguments(parser):
@@ -20,7 +21,9 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.cli.data import prepare_data
+    from sfcl_tf.cli.data import check_data, prepare_data
 
     config = options.config(args)
+    check_data(args, config.data.dataset, config.data.frames)
+    import_tensorflow()
     prepare_data(args, config.data.dataset, config.data.frames)

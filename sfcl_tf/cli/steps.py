@@ -23,27 +23,30 @@ def evaluate_run(predictor, pipeline, run_dir, split, selection=None, history=No
         )
 
 
-def export_run(run_dir, config, pipeline, logits, folder):
-    """Exports a run's model and holds it against Keras's logits on test crops.
+def export_run(model, config, pipeline, logits, path):
+    """Exports a model, held against Keras's logits on test crops before it is there.
 
     Returns:
         `path`, `max_abs_difference` and `frames` for `results.json`.
     """
-    from sfcl_tf.models import load_model
     from sfcl_tf.serving import export_savedmodel, verify_savedmodel
 
     say("Exporting the SavedModel and comparing it with Keras.")
-    model = load_model(run_dir)
-    path = export_savedmodel(model, config, folder / str(config.export.version))
     count = min(config.export.verify_frames, len(logits))
     rows = np.unique(np.linspace(0, len(logits) - 1, count).astype(int))
     chosen = set(rows.tolist())
-    crops = (
-        crop for row, (crop, _, _) in enumerate(pipeline.crops("test")) if row in chosen
-    )
-    difference = verify_savedmodel(
-        path, crops, logits[rows], config.evaluate.batch_size
-    )
+
+    def check(temporary):
+        crops = (
+            crop
+            for row, (crop, _, _) in enumerate(pipeline.crops("test"))
+            if row in chosen
+        )
+        return verify_savedmodel(
+            temporary, crops, logits[rows], config.evaluate.batch_size
+        )
+
+    difference = export_savedmodel(model, config, path, check)
     return {
         "path": str(path),
         "max_abs_difference": difference,

@@ -12,6 +12,7 @@ import os
 import time
 
 from sfcl_tf.cli import options
+from sfcl_tf.quiet import import_tensorflow
 
 
 def add_arguments(parser):
@@ -67,15 +68,19 @@ def run(args):
 
 
 def _train(args, config, run_dir, started):
+    from sfcl_tf.cli.data import check_data, prepare_data
+    from sfcl_tf.models import load_model
     from sfcl_tf.models.weights import resolve_weights
+
+    # All that can be missing is told before hours of preparation.
+    check_data(args, config.data.dataset, config.data.frames)
 
     for choice, network in (
         (config.model.spatial_weights, config.model.spatial),
         (config.model.frequency_weights, "xception"),
     ):
         resolve_weights(choice, network, download=args.download)
-    from sfcl_tf.cli.data import prepare_data
-
+    import_tensorflow()
     manifest = prepare_data(args, config.data.dataset, config.data.frames)
 
     from sfcl_tf.cli import show
@@ -128,7 +133,11 @@ def _train(args, config, run_dir, started):
         training.predictor, pipeline, run_dir, "test", selection, training.history
     )
     results["export"] = export_run(
-        run_dir, config, pipeline, predictions.logit, run_dir / "savedmodel"
+        load_model(run_dir),
+        config,
+        pipeline,
+        predictions.logit,
+        run_dir / "savedmodel" / str(config.export.version),
     )
     write_results(run_dir / "results.json", results)
     report = write_report(run_dir)

@@ -14,8 +14,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from sfcl_tf import resources
-from sfcl_tf.data import demo_forgery
-from sfcl_tf.data.demo_forgery import METHODS
+from sfcl_tf.data.demo_film import film, make_person, photograph
+from sfcl_tf.data.demo_forgery import METHODS, forge
 from sfcl_tf.errors import DataError, UsageError
 
 __all__ = ["METHODS", "DemoSettings", "make_demo"]
@@ -107,7 +107,7 @@ def make_demo(
     if _is_complete(folder, settings):
         return folder
     pairs = _pairs(settings)
-    demo_forgery.photograph()
+    photograph()
     # The record has its own name until all is there, and keeps a run with other
     # settings from adding to an unfinished one.
     unfinished = _unfinished(folder)
@@ -208,8 +208,8 @@ def _make_pair(folder: Path, settings: DemoSettings, pair: tuple[str, str]) -> N
 
     clips = {}
     for name in pair:
-        person = demo_forgery.make_person(rng(name, 0))
-        clips[name] = demo_forgery.film(
+        person = make_person(rng(name, 0))
+        clips[name] = film(
             person, rng(name, 1), settings.frames, settings.size, settings.fps
         )
         save(clips[name].frames, name, videos("original_sequences", "youtube"))
@@ -221,7 +221,7 @@ def _make_pair(folder: Path, settings: DemoSettings, pair: tuple[str, str]) -> N
             places = [*videos(*parts).values(), masks_folder]
             if all((place / f"{name}.mp4").exists() for place in places):
                 continue
-            frames, masks = demo_forgery.forge(
+            frames, masks = forge(
                 method, clips[target], clips[source], rng(target, 2, source, number)
             )
             save(frames, name, videos(*parts))

@@ -5,6 +5,9 @@ import tensorflow as tf
 
 from sfcl_tf import ops
 
+MIN_SIDE = 32
+"""Least side of a crop in pixels: SIDA needs 4x4 blocks."""
+
 
 def tf_basis() -> np.ndarray:
     """Returns the `(8, 8)` float32 DCT basis as TensorFlow's own DCT has it."""
@@ -23,7 +26,15 @@ def model_inputs(crop, image_size: int, basis: np.ndarray) -> dict[str, tf.Tenso
     Returns:
         `image` `(S, S, 3)` float32 RGB in 0..255, resized bilinearly with
         anti-aliasing, and `sida` `(2304,)` float32 of the crop as it is.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the crop holds fewer than 4x4 blocks.
     """
+    tf.debugging.assert_greater_equal(
+        tf.reduce_min(tf.shape(crop)[:2]),
+        MIN_SIDE,
+        f"Expected a face crop of at least {MIN_SIDE}x{MIN_SIDE} pixels on the grid.",
+    )
     pixels = tf.cast(crop, tf.float32)
     image = tf.image.resize(pixels, (image_size, image_size), antialias=True)
     image = tf.ensure_shape(image, (image_size, image_size, 3))

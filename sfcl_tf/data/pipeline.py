@@ -7,7 +7,8 @@ import tensorflow as tf
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.prepare import Manifest
-from sfcl_tf.data.records import GRID, decode_region, parse_record
+from sfcl_tf.data.records import decode_region, parse_record
+from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import DataError
 
 _OPEN_SHARDS = 16

@@ -13,10 +13,12 @@ from typing import Any
 
 from sfcl_tf.data.cards import Card
 from sfcl_tf.data.layouts import Listing, Video
+from sfcl_tf.data.region import CONTEXT, SCHEMA
 from sfcl_tf.errors import DataError
 
 DETECTOR = "dlib-hog-1"
-MIN_SIDE = 32  # SIDA's 4x4 blocks
+# SIDA needs 32 pixels, and snapping a crop to the grid takes up to 14 off it.
+MIN_FACE = 46
 _NEIGHBOURS = 2
 _DIGEST_BYTES = 1 << 16
 
@@ -67,8 +69,6 @@ class Manifest:
 
 def fingerprint(card: Card, frames: int) -> str:
     """Returns 8 hex digits that differ where prepared records would."""
-    from sfcl_tf.data.records import CONTEXT, SCHEMA
-
     settings = {
         "schema": SCHEMA,
         "context": CONTEXT,
@@ -289,8 +289,7 @@ def _records(video: Video, facts, total: int, frames: int, counts: dict[str, int
 
 def _large(face, image) -> bool:
     x0, y0, x1, y1 = face.box
-    side = min(int(1.3 * max(x1 - x0, y1 - y0)), *image.shape[:2])
-    return side >= MIN_SIDE + 14  # snapping to the grid takes up to 14 pixels off
+    return min(max(x1 - x0, y1 - y0), *image.shape[:2]) >= MIN_FACE
 
 
 def _run(pending, folder, frames, workers):
@@ -311,10 +310,12 @@ def _run(pending, folder, frames, workers):
 
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import cv2
 
+    from sfcl_tf.quiet import import_tensorflow
+
+    import_tensorflow()
     cv2.setNumThreads(1)
 
 

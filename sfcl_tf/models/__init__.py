@@ -34,9 +34,11 @@ def build_model(config, *, download: bool = False):
         return sfcl_hcmf(config, spatial_weights=spatial, frequency_weights=frequency)
     except (OSError, ValueError) as error:
         if spatial or frequency:
+            given = " and ".join(str(path) for path in (spatial, frequency) if path)
             raise ModelError(
-                f"The weights {spatial or frequency} do not fit {config.spatial} "
-                f"({config.preset}): {error}"
+                f"Expected weights that fit {config.spatial} (`_notop.h5`) and, for "
+                f"the frequency branch, Xception. Received: {given}, of which one "
+                f"does not: {error}"
             ) from error
         raise UsageError(f"This model cannot be built: {error}") from error
 

@@ -62,7 +62,12 @@ def sfcl_hcmf(config, *, spatial_weights=None, frequency_weights=None):
         fused = keras.layers.Concatenate(name="concatenate")([*pooled, *statistics])
     fused = keras.layers.Dropout(config.dropout, name="dropout")(fused)
     logit = keras.layers.Dense(1, dtype=full_precision(), name="logit")(fused)
-    return keras.Model({"image": image, "sida": sida}, logit, name="sfcl_hcmf")
+    model = keras.Model({"image": image, "sida": sida}, logit, name="sfcl_hcmf")
+    # Layers taken out of Keras's networks still belong to those graphs too, and
+    # `get_layer(...).output` would be theirs. In a clone each has one output: ours.
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
 
 
 def _spectrum(config, bands):

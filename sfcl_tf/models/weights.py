@@ -60,7 +60,7 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
         return _download(network, name, md5)
     raise ModelError(
         f"Expected ImageNet weights for {network}: {name} (md5 {md5}). Looked in "
-        f"{' and '.join(map(str, folders))}; it is in neither. Put the file there "
+        f"{' and '.join(map(str, folders))}: not there. Put the file there "
         "(SFCL_WEIGHTS names the folder), or let `--download` fetch it, or start from "
         "random weights with `--spatial-weights none`."
     )

@@ -1,6 +1,7 @@
 """The SavedModel: face crops as image bytes in, logit and score out."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -10,13 +11,18 @@ import tensorflow as tf
 from sfcl_tf.config import Config
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
-from sfcl_tf.data.records import GRID
+from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import ModelError
 
 TOLERANCE = 1e-4
 
 
-def export_savedmodel(model: keras.Model, config: Config, path: Path) -> Path:
+def export_savedmodel(
+    model: keras.Model,
+    config: Config,
+    path: Path,
+    check: Callable[[Path], float] | None = None,
+) -> float | None:
     """Writes a SavedModel that decodes, resizes and transforms in graph.
 
     `serving_default` takes `image_bytes`, string `(B,)`: JPEG or PNG face crops as
@@ -29,9 +35,11 @@ def export_savedmodel(model: keras.Model, config: Config, path: Path) -> Path:
         config: Its run's configuration.
         path: The directory to write, its last part a version number; replaced if
             it exists.
+        check: Called with the directory before it is renamed to `path`; what it
+            raises keeps the model from being published.
 
     Returns:
-        `path`.
+        What `check` returned.
     """
     size = config.model.image_size
     snap = GRID if config.data.snap_to_grid else 1
@@ -66,11 +74,15 @@ def export_savedmodel(model: keras.Model, config: Config, path: Path) -> Path:
     temporary = path.with_name(f".tmp.{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
-    archive.write_out(str(temporary), verbose=False)
-    if path.exists():
-        shutil.rmtree(path)
-    temporary.rename(path)
-    return path
+    try:
+        archive.write_out(str(temporary), verbose=False)
+        checked = check(temporary) if check else None
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return checked
 
 
 def verify_savedmodel(path: Path, crops, logits: np.ndarray, batch_size: int) -> float:

@@ -25,17 +25,17 @@ def fill_standardize(model: keras.Model, batches) -> int:
     layers = [x for x in model.layers if isinstance(x, Standardize)]
     if not layers:
         return 0
-    before = keras.Model(model.input, [layer.input for layer in layers])
+    before = keras.Model(model.input, {layer.name: layer.input for layer in layers})
     forward = tf.function(lambda inputs: before(inputs, training=False))
-    totals = [_Moments() for _ in layers]
+    totals = {layer.name: _Moments() for layer in layers}
     examples = 0
     for inputs in batches:
         outputs = forward(inputs)
-        for layer, total, values in zip(layers, totals, outputs, strict=True):
-            total.add(values, layer.reduced_axes)
-        examples += int(outputs[0].shape[0])
-    for layer, total in zip(layers, totals, strict=True):
-        layer.set_statistics(total.mean, total.std)
+        for layer in layers:
+            totals[layer.name].add(outputs[layer.name], layer.reduced_axes)
+        examples += int(outputs[layers[0].name].shape[0])
+    for layer in layers:
+        layer.set_statistics(totals[layer.name].mean, totals[layer.name].std)
     return examples
 
 

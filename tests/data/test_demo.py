@@ -80,7 +80,7 @@ def test_bytes_depend_neither_on_the_run_nor_on_the_workers(folder, tmp_path):
 
 def test_seed_changes_the_people():
     rngs = [np.random.default_rng([seed, 71, 0]) for seed in (0, 0, 1)]
-    a, b, c = (demo.demo_forgery.make_person(rng) for rng in rngs)
+    a, b, c = (demo.make_person(rng) for rng in rngs)
     assert np.array_equal(a.texture, b.texture)
     assert np.array_equal(a.shape, b.shape)
     assert not np.allclose(a.shape, c.shape)
@@ -154,15 +154,13 @@ def test_forgery_changes_the_mask_and_nothing_else(folder, method):
 
 
 def test_forgery_leaves_the_frames_outside_the_mask_exactly():
-    film, person = demo.demo_forgery.film, demo.demo_forgery.make_person
+    film, person = demo.film, demo.make_person
     target, source = (
         film(person(np.random.default_rng(i)), np.random.default_rng(i), 2, 128, 25)
         for i in range(2)
     )
     for method in METHODS:
-        frames, masks = demo.demo_forgery.forge(
-            method, target, source, np.random.default_rng(0)
-        )
+        frames, masks = demo.forge(method, target, source, np.random.default_rng(0))
         assert set(np.unique(masks)) == {0, 255}
         assert np.array_equal(frames[masks == 0], target.frames[masks == 0])
 

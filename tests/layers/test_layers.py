@@ -134,7 +134,10 @@ def numpy_faae(layer, spatial, frequency):
         bias = np.asarray(part.bias) if part.use_bias else 0
         return x @ kernel + bias  # (B, H, W, C)
 
-    q_f, q_s = conv(layer.query_frequency, frequency), conv(layer.query_spatial, spatial)
+    q_f, q_s = (
+        conv(layer.query_frequency, frequency),
+        conv(layer.query_spatial, spatial),
+    )
     k_f, k_s = conv(layer.key_frequency, frequency), conv(layer.key_spatial, spatial)
     batch, height, _, channels = spatial.shape
     alpha = np.zeros((batch, channels, height, height))

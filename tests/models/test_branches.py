@@ -55,18 +55,18 @@ def test_spatial_branch_is_keras_efficientnet_with_its_weights(tmp_path):
 @pytest.mark.slow
 def test_cnn_f_shares_blocks_4_to_14_with_keras_xception(tmp_path):
     xception = keras.applications.Xception(
-        include_top=False, weights=None, input_shape=(299, 299, 3)
+        include_top=False, weights=None, input_shape=(71, 71, 3)
     )
     randomize(xception)
     write_legacy_h5(xception, tmp_path / "xception.h5")
-    features = keras.Input((16, 16, 192))
+    features = keras.Input((18, 18, 192))
     output = FrequencyBranch(weights=tmp_path / "xception.h5")(features)
     mine = keras.Model(features, output)
     from_block4 = keras.Model(mine.get_layer("cnn_f_block3_add").output, mine.output)
     reference = keras.Model(
         xception.get_layer("block4_sepconv1_act").input, xception.output
     )
-    maps = RNG.normal(size=(1, 8, 8, 256)).astype("float32")
+    maps = RNG.normal(size=(1, 9, 9, 256)).astype("float32")
     np.testing.assert_allclose(from_block4(maps), reference(maps), rtol=1e-3, atol=1e-5)
 
 
@@ -97,7 +97,7 @@ def test_absent_imagenet_weights_name_file_md5_and_place(tmp_path, monkeypatch):
 def test_damaged_imagenet_weights_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("SFCL_WEIGHTS", str(tmp_path))
     (tmp_path / KNOWN["efficientnet_b4"][0]).write_bytes(b"not weights")
-    with pytest.raises(ModelError, match="Received: .* damaged"):
+    with pytest.raises(ModelError, match=r"Received: .* damaged"):
         resolve_weights("imagenet", "efficientnet_b4")
 
 
@@ -108,6 +108,8 @@ def test_weights_given_by_path_are_used_or_named(tmp_path):
         resolve_weights(str(path), "xception")
     path.write_bytes(b"")
     assert resolve_weights(str(path), "xception") == path
-    config = load_config(preset="tiny", overrides=[("model.spatial_weights", str(path))])
-    with pytest.raises(ModelError, match="do not fit efficientnet_b0"):
+    config = load_config(
+        preset="tiny", overrides=[("model.spatial_weights", str(path))]
+    )
+    with pytest.raises(ModelError, match="Expected weights that fit efficientnet_b0"):
         build_model(config)

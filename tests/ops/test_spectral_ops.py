@@ -39,7 +39,9 @@ def test_zigzag_is_jpegs_table():
 
 def test_closed_form_basis_is_tensorflows():
     np.testing.assert_allclose(ops.dct_basis(), tf_basis(), atol=1e-6)
-    np.testing.assert_allclose(ops.dct_basis() @ ops.dct_basis().T, np.eye(8), atol=1e-12)
+    np.testing.assert_allclose(
+        ops.dct_basis() @ ops.dct_basis().T, np.eye(8), atol=1e-12
+    )
 
 
 def test_kernel_refuses_another_basis():
@@ -142,7 +144,8 @@ def test_sida_of_a_constant_image_has_no_nan(value):
 def test_sida_of_a_mirrored_crop_keeps_row_and_col():
     image = random_image(64, 64)
     found, mirrored = (
-        np.asarray(ops.sida(x)).reshape(4, 3, -1)[:, :2] for x in (image, image[:, ::-1])
+        np.asarray(ops.sida(x)).reshape(4, 3, -1)[:, :2]
+        for x in (image, image[:, ::-1])
     )
     # Mirroring changes the sign of odd horizontal frequencies, |difference| keeps
     # row's: neighbours swap places. So does col's.

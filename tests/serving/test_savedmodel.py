@@ -22,7 +22,8 @@ def served(tmp_path_factory):
     model = small_model(config)
     pipeline = InputPipeline(small_manifest(folder / "records"), config)
     logits = Predictor(model).logits(pipeline.evaluation("test"))[1]
-    path = export_savedmodel(model, config, folder / "model" / "1")
+    path = folder / "model" / "1"
+    export_savedmodel(model, config, path)
     return path, pipeline, logits
 
 
@@ -76,7 +77,8 @@ def test_needs_no_python_of_ours(served):
         with tf.Session(graph=tf.Graph()) as session:
             meta = tf.saved_model.load(session, ["serve"], sys.argv[1])
             signature = meta.signature_def["serving_default"]
-            feed = {signature.inputs["image_bytes"].name: [open(sys.argv[2], "rb").read()]}
+            png = open(sys.argv[2], "rb").read()
+            feed = {signature.inputs["image_bytes"].name: [png]}
             print(session.run(signature.outputs["logit"].name, feed)[0])
         assert "sfcl_tf" not in sys.modules
         """
@@ -89,3 +91,22 @@ def test_needs_no_python_of_ours(served):
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert float(found.stdout) == pytest.approx(logits[0], abs=1e-4)
+
+
+def test_a_model_that_fails_its_check_is_not_published(tmp_path):
+    config = small_config()
+
+    def check(path):
+        assert (path / "saved_model.pb").is_file()
+        raise ModelError("differs")
+
+    with pytest.raises(ModelError, match="differs"):
+        export_savedmodel(small_model(config), config, tmp_path / "1", check)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crop_too_small_is_named(served):
+    loaded = tf.saved_model.load(str(served[0]))
+    png = cv2.imencode(".png", np.zeros((24, 40, 3), "uint8"))[1].tobytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least 32x32"):
+        loaded.signatures["serving_default"](image_bytes=tf.constant([png]))

@@ -35,7 +35,9 @@ def test_a_run_leaves_what_the_contract_names(manifest, tmp_path):
     pipeline, training = run(
         manifest, tmp_path, on_epoch=seen.append, on_batch=lambda *_: None
     )
-    rows = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert seen == training.history
     assert {"loss", "auc", "val_auc", "val_loss", "learning_rate"} <= set(rows[0])

@@ -1,0 +1,107 @@
+"""The main job, as a stranger starts it: `python train.py`, in its own process."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def train_py(*arguments, cwd):
+    found = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
+    return found.stdout
+
+
+def check_run(run_dir):
+    """Checks that the run directory is whole; returns `results.json`."""
+    for name in (
+        "config.toml",
+        "env.json",
+        "metrics.jsonl",
+        "model.keras",
+        "predictions_test.csv",
+        "report.html",
+        "checkpoints/best.weights.h5",
+        "plots/roc.png",
+        "plots/confusion.png",
+        "plots/scores.png",
+        "plots/training.png",
+        "savedmodel/1/saved_model.pb",
+    ):
+        assert (run_dir / name).is_file(), name
+    results = json.loads((run_dir / "results.json").read_text())
+    summary = results["summary"]
+    for level in ("frame", "video"):
+        assert {"auc", "acc", "balanced_acc"} <= set(summary[level])
+    assert results["export"]["max_abs_difference"] <= 1e-4
+    assert results["export"]["frames"] == summary["frame"]["n"]
+    assert tomllib.loads((run_dir / "config.toml").read_text())["train"]
+    return results
+
+
+@pytest.mark.slow
+def test_real_videos_become_an_exported_detector(media, tmp_path):
+    common = ("--dataset", "ff_c23", "--data-root", media / "ff", "--frames", 4)
+    tiny = ("--preset", "tiny", "--epochs", 1)
+    printed = train_py(*common, *tiny, "--name", "first", cwd=tmp_path)
+    results = check_run(tmp_path / "runs/first")
+    assert results["summary"]["frame"]["n"] == 8
+    assert set(results["summary"]["methods"]) == {"FaceSwap"}
+    assert results["coverage"]["frames_with_face"] == 8
+    assert "of the lists are not there" in printed
+    assert "634" in printed
+    manifest = next(tmp_path.glob("records/ff_c23-*/manifest.json"))
+    videos = json.loads(manifest.read_text())["videos"]
+    splits = [video["split"] for video in videos]
+    assert [splits.count(name) for name in ("train", "val", "test")] == [3, 2, 2]
+    crf = {video["video_id"]: video["crf"] for video in videos}
+    assert sorted(crf.values()) == [23.0] * 6 + [40.0]
+
+    shards = sorted(tmp_path.glob("records/*/*/*.tfrecord"))
+    times = [shard.stat().st_mtime_ns for shard in shards]
+    found = subprocess.run(
+        [sys.executable, "-m", "sfcl_tf.cli", "prepare", *map(str, common[1:])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr
+    assert "7 of 7 videos were prepared before" in found.stdout
+    assert [shard.stat().st_mtime_ns for shard in shards] == times
+    assert not (media / "ff" / "records").exists()
+
+
+@pytest.mark.slow
+def test_the_unmodified_card_trains_on_demo_clips_with_two_devices(tmp_path):
+    pytest.importorskip("skimage")
+    from sfcl_tf.data.demo import DemoSettings, make_demo
+
+    settings = DemoSettings(
+        train_pairs=1, val_pairs=1, test_pairs=1, frames=3, crfs=(40,)
+    )
+    make_demo(tmp_path / "demo", settings)
+    train_py(
+        *("--dataset", "ff_c40", "--data-root", tmp_path / "demo"),
+        *("--preset", "tiny", "--frames", 2, "--epochs", 1, "--devices", 2),
+        *("--name", "demo", "--set", "train.batch_size=8"),
+        cwd=tmp_path,
+    )
+    results = check_run(tmp_path / "runs/demo")
+    assert results["summary"]["video"]["n"] == 10
+    assert len(results["summary"]["methods"]) == 4
+    environment = json.loads((tmp_path / "runs/demo/env.json").read_text())
+    assert environment["replicas"] == 2
