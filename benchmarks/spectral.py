@@ -60,9 +60,10 @@ def numpy_sida(image):
         x = np.abs(x)
         mean = x.mean((0, 1))
         c = x - mean
-        variance = (c**2).mean((0, 1))
+        square = c * c
+        variance = square.mean((0, 1))
         safe = np.where(variance < 1e-6, np.inf, variance)
-        third, fourth = (c**3).mean((0, 1)), (c**4).mean((0, 1))
+        third, fourth = (square * c).mean((0, 1)), (square * square).mean((0, 1))
         out.append([mean, np.sqrt(variance), third / safe**1.5, fourth / safe**2])
     return np.stack(out, axis=1).ravel()
 
