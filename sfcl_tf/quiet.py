@@ -4,18 +4,21 @@ import os
 import sys
 import tempfile
 
+_WARNINGS_OFF = "2"
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow; what it writes to stderr meanwhile is dropped.
 
     TensorFlow logs how it was built before its own log level counts. Set
-    `TF_CPP_MIN_LOG_LEVEL` to see everything. If the import fails, all is shown.
+    `TF_CPP_MIN_LOG_LEVEL=0` to see everything. If the import fails, all is shown.
     """
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    # Set for the processes of a pool too, which come here as well.
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _WARNINGS_OFF)
+    if level != _WARNINGS_OFF or "tensorflow" in sys.modules:
         import tensorflow
 
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as dropped:

@@ -31,13 +31,9 @@ def prepare_data(args, dataset: str, frames: int):
         say(f"{card.title}: collection not found; using {manifest.folder}.")
         return manifest
     listing = list_videos(card, root)
-    say(
-        f"{card.title}: {len(listing.videos)} videos in {root}"
-        + (
-            f", {len(listing.missing)} of the lists are not there"
-            * bool(listing.missing)
-        )
-    )
+    absent = f"; {len(listing.missing)} more that its lists name are not there"
+    partial = listing.missing and not _is_made_here(card, args)
+    say(f"{card.title}: {len(listing.videos)} videos in {root}{absent * bool(partial)}")
     with progress() as bar:
         task = bar.add_task("preparing", total=len(listing.videos), note="")
         failed = 0

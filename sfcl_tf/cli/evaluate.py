@@ -7,7 +7,6 @@ sfcl evaluate runs/NAME --dataset ff_c40 --data-root /data --frames 50
 from pathlib import Path
 
 from sfcl_tf.cli import options
-from sfcl_tf.quiet import import_tensorflow
 
 _KEPT = ("selected_epoch", "selection", "export")
 
@@ -27,23 +26,28 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    import_tensorflow()
-    from sfcl_tf.cli import show
-    from sfcl_tf.cli.console import console, say
-    from sfcl_tf.cli.data import prepare_data
     from sfcl_tf.cli.run_dir import load_run, read_history, read_results
-    from sfcl_tf.cli.steps import evaluate_run
-    from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.errors import UsageError
-    from sfcl_tf.evaluation import Predictor, write_report
 
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
     run_dir = Path(args.run_dir)
     config, model = load_run(run_dir)
+
+    from sfcl_tf.cli import show
+    from sfcl_tf.cli.console import console, say
+    from sfcl_tf.cli.data import prepare_data
+    from sfcl_tf.cli.steps import evaluate_run
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.evaluation import Predictor, write_report
+
     dataset = args.dataset or config.data.dataset
     manifest = prepare_data(args, dataset, args.frames or config.data.frames)
-    own = dataset == config.data.dataset and args.split == "test"
+    own = (
+        dataset == config.data.dataset
+        and manifest.frames == config.data.frames
+        and args.split == "test"
+    )
     earlier = read_results(run_dir) if own else {}
     _, results = evaluate_run(
         Predictor(model),

@@ -10,7 +10,6 @@ is compared with Keras on the run's test frames where their records are at hand.
 from pathlib import Path
 
 from sfcl_tf.cli import options
-from sfcl_tf.quiet import import_tensorflow
 
 
 def add_arguments(parser):
@@ -31,9 +30,15 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    import_tensorflow()
-    from sfcl_tf.cli.console import say
     from sfcl_tf.cli.run_dir import load_run
+    from sfcl_tf.errors import UsageError
+
+    if args.version is not None and args.version < 1:
+        raise UsageError(f"Expected --version of at least 1. Received: {args.version}.")
+    run_dir = Path(args.run_dir)
+    config, model = load_run(run_dir)
+
+    from sfcl_tf.cli.console import say
     from sfcl_tf.cli.steps import export_run
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.data.pipeline import InputPipeline
@@ -41,8 +46,6 @@ def run(args):
     from sfcl_tf.evaluation import Predictions
     from sfcl_tf.serving import export_savedmodel
 
-    run_dir = Path(args.run_dir)
-    config, model = load_run(run_dir)
     base = Path(args.to) if args.to else run_dir / "savedmodel"
     path = base / str(args.version or config.export.version)
     card = load_card(config.data.dataset)
@@ -50,17 +53,17 @@ def run(args):
         records_folder(card, config.data.frames, options.records(args))
     )
     scored = run_dir / "predictions_test.csv"
-    if manifest is None or not scored.is_file():
+    logits = Predictions.read_csv(scored).logit if scored.is_file() else ()
+    videos = manifest.split("test") if manifest else ()
+    records = sum(video["records"] for video in videos)
+    if not len(logits) or len(logits) != records:
         export_savedmodel(model, config, path)
-        say(f"SavedModel {path}. Not compared with Keras: no records at hand.")
+        say(
+            f"SavedModel {path}. Not compared with Keras: {len(logits)} test frames "
+            f"were scored, and {records} are at hand as records."
+        )
         return
-    result = export_run(
-        model,
-        config,
-        InputPipeline(manifest, config),
-        Predictions.read_csv(scored).logit,
-        path,
-    )
+    result = export_run(model, config, InputPipeline(manifest, config), logits, path)
     say(
         f"SavedModel {result['path']}, which differs from Keras by at most "
         f"{result['max_abs_difference']:.1e} in the logit on {result['frames']} frames."

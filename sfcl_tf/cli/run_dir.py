@@ -4,6 +4,7 @@ import json
 
 from sfcl_tf.config import read_config
 from sfcl_tf.errors import ModelError
+from sfcl_tf.quiet import import_tensorflow
 
 
 def load_run(run_dir):
@@ -12,14 +13,16 @@ def load_run(run_dir):
     Raises:
         ModelError: If the folder is not a finished run.
     """
-    from sfcl_tf.models import load_model
-
     if not (run_dir / "config.toml").is_file():
         raise ModelError(
             f"Expected a run's directory. Received: {run_dir}, which has no "
             "config.toml. Runs are made by `sfcl train` below ./runs."
         )
-    return read_config(run_dir / "config.toml"), load_model(run_dir)
+    config = read_config(run_dir / "config.toml")
+    import_tensorflow()
+    from sfcl_tf.models import load_model
+
+    return config, load_model(run_dir)
 
 
 def read_history(run_dir) -> list[dict]:

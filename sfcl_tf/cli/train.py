@@ -104,7 +104,9 @@ def _train(args, config, run_dir, started):
         f"{pipeline.real_repeat()}x) for {config.train.epochs} epochs in {run_dir}; "
         "the first step is traced, which takes a while."
     )
+    examples = sum(video["records"] for video in manifest.split("train"))
     with progress() as bar:
+        pass_over = bar.add_task("band statistics", total=examples, note="")
         task = bar.add_task(
             "training", total=steps * config.train.epochs, note="tracing"
         )
@@ -121,6 +123,7 @@ def _train(args, config, run_dir, started):
             pipeline,
             run_dir,
             strategy=strategy,
+            on_statistics=lambda done: bar.update(pass_over, completed=done),
             on_batch=on_batch,
             on_epoch=lambda row: say(show.epoch(row)),
         )

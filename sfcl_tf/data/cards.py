@@ -89,7 +89,9 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
         for candidate in (folder / card.folder, folder):
             if is_collection(candidate):
                 return candidate
-    looked = ", ".join(own or common) or "nowhere: neither --data-root nor SFCL_DATA"
+    looked = ", ".join(own or common) or (
+        f"nowhere: no --data-root and no SFCL_DATA for {card.name}"
+    )
     raise DataError(
         f"Expected {card.title} in a data root. Looked in: {looked}. "
         f"Obtain it from {card.source} ({card.licence}), unpack it so that "

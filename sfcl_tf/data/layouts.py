@@ -17,8 +17,8 @@ class Video:
     """One video of a collection.
 
     Attributes:
-        video_id: Unique in the collection: method and file, such as
-            `Deepfakes/519_515`. Grouping by the file alone would merge methods.
+        video_id: Data set, method and file, such as `ff_c23/Deepfakes/519_515`.
+            Grouping by the file alone would merge methods.
         path: Where it lies.
         split: `train`, `val` or `test`.
         label: 1 = fake, 0 = real.
@@ -95,7 +95,7 @@ def _pair(card: Card, root: Path, split: str, a: str, b: str) -> list[Video]:
             else root / "manipulated_sequences" / method
         )
         path = folder / card.compression / "videos" / f"{name}.mp4"
-        video_id = f"{method}/{name}"
+        video_id = f"{card.name}/{method}/{name}"
         return Video(video_id, path, split, int(not real), method, sources)
 
     reals = [video(REAL, name, name) for name in (a, b)]

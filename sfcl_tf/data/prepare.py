@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,8 @@ def prepare(
     try:
         for split in {video.split for video in listing.videos}:
             (folder / split).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder / split):
+                pass  # it can be written to
     except OSError as error:
         raise DataError(
             f"Expected a writable folder for records. Received: {folder} "
@@ -219,7 +222,7 @@ def prepare_video(video: Video, folder: Path, frames: int) -> dict[str, Any]:
         shard.unlink(missing_ok=True)  # of another file under the same name
         report["records"] = _write(video, frames, shard, report)
     except (DataError, OSError) as error:
-        report["reason"] = str(error)
+        report |= {"reason": str(error), "frames_wanted": frames}
         return report
     report["status"] = "ok" if report["records"] else "no_face"
     if not report["records"]:

@@ -96,9 +96,9 @@ def evaluate(
 ) -> tuple[Predictions, dict]:
     """Scores a split once, and writes predictions, figures and plots.
 
-    `predictions_<name>.csv`, `results_<name>.json` and `plots/` are written, where
-    `<name>` is the split for the data set the run was trained on, else the data
-    set and the split; the plots and `results.json` belong to the former alone.
+    `predictions_<name>.csv` and `results_<name>.json` are written. `<name>` is the
+    split for the data the run was trained on, else data set, split and frames per
+    video. The run's own test split gives `results.json` and `plots/` instead.
 
     Args:
         predictor: The model's forward pass.
@@ -112,12 +112,15 @@ def evaluate(
     Returns:
         The predictions, and what `results.json` holds.
     """
-    card = pipeline.manifest.card
+    card, frames = pipeline.manifest.card, pipeline.manifest.frames
     predictions = predictor.predictions(
         pipeline.evaluation(split), name=card, split=split, on_batch=on_batch
     )
-    own = card == pipeline.config.data.dataset
-    name = split if own else f"{card}_{split}"
+    own = (card, frames) == (
+        pipeline.config.data.dataset,
+        pipeline.config.data.frames,
+    )
+    name = split if own else f"{card}_{split}_{frames}"
     predictions.write_csv(run_dir / f"predictions_{name}.csv")
     results = {
         "dataset": card,

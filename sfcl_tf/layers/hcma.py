@@ -51,6 +51,8 @@ class HCMA(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        # The parts cast for themselves: the gate reads its input in full precision.
+        self.autocast = False
         if tokens not in TOKENS:
             raise ValueError(
                 f"Expected `tokens` in {TOKENS}. Received: tokens={tokens!r}."

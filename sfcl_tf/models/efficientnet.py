@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from sfcl_tf.layers.precision import full_precision
+
 # ImageNet's channel statistics on RGB in 0..1: what Keras's weights expect.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -26,8 +28,13 @@ class ImageNetScale(keras.layers.Layer):
         image: `(B, H, W, 3)` RGB in 0..255.
 
     Returns:
-        A tensor of the same shape.
+        A tensor of the same shape, in full precision: bfloat16 would round pixels
+        to whole numbers.
     """
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("dtype", full_precision())
+        super().__init__(**kwargs)
 
     def call(self, image):
         mean = ops.convert_to_tensor(_MEAN, dtype=self.compute_dtype)

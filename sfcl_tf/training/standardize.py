@@ -1,5 +1,7 @@
 """Filling the `Standardize` layers from the training set."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,9 @@ import tensorflow as tf
 from sfcl_tf.layers import Standardize
 
 
-def fill_standardize(model: keras.Model, batches) -> int:
+def fill_standardize(
+    model: keras.Model, batches, on_batch: Callable[[int], None] | None = None
+) -> int:
     """Fills every `Standardize` layer with the statistics of what reaches it.
 
     One streaming pass; moments are merged in float64 by Chan's update, so a
@@ -18,6 +22,7 @@ def fill_standardize(model: keras.Model, batches) -> int:
         model: A Functional model whose `Standardize` layers do not stand behind one
             another.
         batches: Iterable of the model's inputs: the unaugmented training set.
+        on_batch: Called with the number of examples seen so far.
 
     Returns:
         The number of examples seen.
@@ -34,6 +39,8 @@ def fill_standardize(model: keras.Model, batches) -> int:
         for layer in layers:
             totals[layer.name].add(outputs[layer.name], layer.reduced_axes)
         examples += int(outputs[layers[0].name].shape[0])
+        if on_batch:
+            on_batch(examples)
     for layer in layers:
         layer.set_statistics(totals[layer.name].mean, totals[layer.name].std)
     return examples

@@ -47,6 +47,7 @@ def train(
     *,
     strategy: tf.distribute.Strategy | None = None,
     build: Callable[[Config], keras.Model] = build_model,
+    on_statistics: Callable[[int], None] | None = None,
     on_batch: Callable[[int, int, dict], None] | None = None,
     on_epoch: Callable[[dict], None] | None = None,
 ) -> Training:
@@ -60,6 +61,8 @@ def train(
         run_dir: The run directory; it exists.
         strategy: A `tf.distribute` strategy. Defaults to the current one.
         build: Makes the model from the configuration.
+        on_statistics: Called with the number of examples that the `Standardize`
+            layers have seen so far.
         on_batch: Called with epoch and batch (from 1), and the running logs.
         on_epoch: Called with the row that goes to `metrics.jsonl`.
 
@@ -90,7 +93,9 @@ def train(
             jit_compile=False,  # crashes under a strategy, 7x slower on CPU
         )
     unaugmented = pipeline.evaluation("train")
-    fill_standardize(model, unaugmented.map(lambda inputs, label, meta: inputs))
+    fill_standardize(
+        model, unaugmented.map(lambda inputs, label, meta: inputs), on_statistics
+    )
 
     checkpoints = run_dir / "checkpoints"
     checkpoints.mkdir(exist_ok=True)

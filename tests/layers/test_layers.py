@@ -227,6 +227,24 @@ def test_wrong_arguments_are_named(make, message):
         make()
 
 
+def test_half_precision_leaves_the_gates_input_whole():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layer = HCMA(dim=16, heads=4)
+        maps = [tf.ones((1, 4, 4, 6), "bfloat16"), tf.ones((1, 2, 2, 5), "bfloat16")]
+        statistics = np.full((1, 9), 1.001, "float32")  # 1 in bfloat16
+        fused = layer([*maps, statistics])
+        assert fused.dtype == "bfloat16"
+        layer.gate.kernel.assign(1000 * np.ones((9, 16)))
+        layer.gate.bias.assign(-9000 * np.ones(16))  # open at 1.001, half at 1
+        opened = np.asarray(layer([*maps, statistics]), "float32")
+        layer.gate.bias.assign(np.full(16, 100.0))
+        widest = np.asarray(layer([*maps, statistics]), "float32")
+        np.testing.assert_allclose(opened, widest, rtol=0.02)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def test_half_precision_leaves_the_spectrum_whole():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
