@@ -16,7 +16,7 @@ demo: $(STAMP)
 	$(BIN)/sfcl train $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q $(PYTEST)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -5,8 +5,23 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from sfcl_tf.quiet import import_tensorflow
+
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def pytest_configure(config):
+    """Imports TensorFlow without its start-up lines, where tests will run."""
+    runs_tests = hasattr(config, "workerinput") or not getattr(
+        config.option, "numprocesses", None
+    )
+    if runs_tests and not config.option.collectonly:
+        import_tensorflow()
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the slow tests first, so that parallel workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
