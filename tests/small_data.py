@@ -20,6 +20,7 @@ def small_config(*overrides):
         overrides=[
             "data.dataset=demo",
             f"model.image_size={SIDE}",
+            "data.frames=4",
             "train.batch_size=8",
             "train.epochs=2",
             "data.real_repeat=1",
