@@ -264,12 +264,32 @@ def _from_flat(values: Mapping[str, Any]) -> Config:
         if not isinstance(value, str) and not low <= value <= high:
             raise UsageError(f"Expected {key} in {low:g}..{high:g}. Received: {value}.")
         sections.setdefault(section, {})[name] = value
-    return Config(
+    config = Config(
         **{
             section.name: section.type(**sections.get(section.name, {}))
             for section in dataclasses.fields(Config)
         }
     )
+    _check_model(config.model)
+    return config
+
+
+def _check_model(model: ModelConfig) -> None:
+    """Tells what would otherwise fail when the model is built, hours later."""
+    if model.hcma_dim < 1 or model.hcma_heads < 1 or model.hcma_dim % model.hcma_heads:
+        raise UsageError(
+            "Expected model.hcma_heads to divide model.hcma_dim. Received: "
+            f"{model.hcma_heads} and {model.hcma_dim}."
+        )
+    stages = (model.sbcm_filters, model.sbcm_kernels, model.sbcm_strides)
+    if (
+        len({len(stage) for stage in stages}) > 1
+        or min(min(stage, default=0) for stage in stages) < 1
+    ):
+        raise UsageError(
+            "Expected model.sbcm_filters, .sbcm_kernels and .sbcm_strides of one "
+            f"length and positive. Received: {', '.join(map(str, stages))}."
+        )
 
 
 def _typed_fields(section):

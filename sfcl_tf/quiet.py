@@ -24,7 +24,10 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as dropped:
         os.dup2(dropped.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow
+
+            # Looking for GPUs is logged too, as an error where there are none.
+            tensorflow.config.list_physical_devices()
         except BaseException:
             dropped.seek(0)
             os.write(kept, dropped.read())

@@ -52,6 +52,9 @@ def test_later_values_win(tmp_path):
         ("augment.flip=2", "in 0..1"),
         ("train.learning_rate=nan", "in 0..1000"),
         ("train.epochs", "section.key=value"),
+        ("model.hcma_heads=3", "to divide model.hcma_dim"),
+        ("model.sbcm_strides=[1, 2]", "of one length"),
+        ("model.sbcm_kernels=[7, 0, 3]", "and positive"),
     ],
 )
 def test_a_wrong_override_is_named(override, message):

@@ -91,7 +91,8 @@ def _devices():
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    return f"{len(gpus)} GPU, {os.cpu_count()} CPU cores"
+    found = f"{len(gpus)} GPU, {os.cpu_count()} CPU cores"
+    return found if gpus else f"{found} (TF_CPP_MIN_LOG_LEVEL=0 tells why no GPU)"
 
 
 def _codecs():

@@ -81,6 +81,9 @@ def _train(args, config, run_dir, started):
     ):
         resolve_weights(choice, network, download=args.download)
     import_tensorflow()
+    from sfcl_tf.training import make_strategy, train
+
+    strategy = make_strategy(args.devices, config.train.batch_size)
     manifest = prepare_data(args, config.data.dataset, config.data.frames)
 
     from sfcl_tf.cli import show
@@ -90,10 +93,8 @@ def _train(args, config, run_dir, started):
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.evaluate import write_results
-    from sfcl_tf.training import make_strategy, train
     from sfcl_tf.training.environment import write_environment
 
-    strategy = make_strategy(args.devices)
     (run_dir / "config.toml").write_text(to_toml(config), "utf-8")
     write_environment(run_dir / "env.json", manifest, config, strategy)
     pipeline = InputPipeline(manifest, config)

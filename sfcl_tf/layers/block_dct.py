@@ -29,7 +29,7 @@ class BlockDCT(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> BlockDCT()(np.zeros((1, 380, 380, 3))).shape[1:]
+        >>> tuple(BlockDCT()(np.zeros((1, 380, 380, 3))).shape[1:])
         (48, 48, 3, 64)
 
     Reference:

@@ -27,7 +27,7 @@ def block_dct(image, *, basis=None):
 
     Example:
         >>> import numpy as np
-        >>> block_dct(np.zeros((20, 16, 3), "uint8")).shape[:2]
+        >>> tuple(block_dct(np.zeros((20, 16, 3), "uint8")).shape[:2])
         (2, 2)
 
     Reference:

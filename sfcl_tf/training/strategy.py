@@ -5,23 +5,32 @@ import tensorflow as tf
 from sfcl_tf.errors import UsageError
 
 
-def make_strategy(devices: int = 0) -> tf.distribute.Strategy:
+def make_strategy(devices: int = 0, batch_size: int = 0) -> tf.distribute.Strategy:
     """Returns the strategy for a number of replicas on this machine.
 
     Args:
         devices: Replicas wanted. 0 takes every GPU, or the CPU if there is none.
             More than there are GPUs splits the CPU into logical devices, which must
             happen before TensorFlow has used it.
+        batch_size: Global batch that the replicas are to share; 0 checks nothing.
 
     Returns:
         The default strategy for one replica, else a `MirroredStrategy`.
 
     Raises:
-        UsageError: If the logical devices cannot be made.
+        UsageError: If the logical devices cannot be made, or the batch does not
+            divide by the number of replicas.
     """
+    if devices < 0:
+        raise UsageError(f"Expected devices of at least 0. Received: {devices}.")
     gpus = tf.config.list_physical_devices("GPU")
     if devices == 0:
         devices = max(len(gpus), 1)
+    if batch_size % devices:
+        raise UsageError(
+            f"Expected a global batch that {devices} devices can share. Received: "
+            f"train.batch_size={batch_size}. Set a multiple of {devices}."
+        )
     if devices == 1:
         return tf.distribute.get_strategy()
     if devices <= len(gpus):

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from sfcl_tf.config import Config
 from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import build_model
 from sfcl_tf.training.callbacks import (
@@ -67,17 +66,10 @@ def train(
         on_epoch: Called with the row that goes to `metrics.jsonl`.
 
     Raises:
-        DataError: If there is less than a batch of training data, or the global
-            batch does not divide by the number of replicas.
+        DataError: If there is less than a batch of training data.
         SfclError: If the loss stops being finite.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    replicas = strategy.num_replicas_in_sync
-    if config.train.batch_size % replicas:
-        raise DataError(
-            f"Expected a global batch that {replicas} replicas can share. Received: "
-            f"train.batch_size={config.train.batch_size}."
-        )
     steps = pipeline.steps_per_epoch()
     keras.utils.set_random_seed(config.train.seed)
     keras.config.set_dtype_policy(config.train.precision)

@@ -11,10 +11,10 @@ from helpers import small_model
 from small_data import small_config, small_manifest
 
 from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError, SfclError
+from sfcl_tf.errors import SfclError, UsageError
 from sfcl_tf.evaluation import Predictor, evaluate, roc_auc
 from sfcl_tf.models import load_model
-from sfcl_tf.training import train
+from sfcl_tf.training import make_strategy, train
 from sfcl_tf.training.trainer import make_optimizer
 
 
@@ -113,12 +113,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(manifest, tmp_
         run(manifest, tmp_path, build=exploding)
 
 
-def test_the_batch_must_be_shared_by_the_replicas(manifest, tmp_path):
-    class Strategy:
-        num_replicas_in_sync = 3
-
-    with pytest.raises(DataError, match="3 replicas can share"):
-        run(manifest, tmp_path, strategy=Strategy())
+def test_the_batch_must_be_shared_by_the_replicas():
+    with pytest.raises(UsageError, match="3 devices can share"):
+        make_strategy(3, batch_size=8)
+    with pytest.raises(UsageError, match="at least 0"):
+        make_strategy(-1)
 
 
 def test_optimizer_follows_the_configuration():
