@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
-DEMO = --dataset demo --preset tiny --frames 8 --epochs 4
+DEMO = --dataset demo --preset tiny --frames 6 --epochs 3
 
 .PHONY: demo test lint bench help clean
 help:

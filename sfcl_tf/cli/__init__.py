@@ -51,7 +51,8 @@ def _parser():
         prog="sfcl",
         description="Deepfake face detection by spatial-frequency collaborative "
         "learning (SFCL-HCMF): video -> faces -> model -> score.",
-        epilog="Without data: sfcl train --dataset demo --preset tiny --frames 12",
+        epilog="Without data: sfcl train --dataset demo --preset tiny --frames 6 "
+        "--epochs 3",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="", required=True)

@@ -3,7 +3,7 @@
 Prepares what is not prepared yet, trains, selects the epoch on the validation
 split, scores the test split once, draws, writes a report and exports.
 
-  sfcl train --dataset demo --preset tiny --frames 12
+  sfcl train --dataset demo --preset tiny --frames 6 --epochs 3
   sfcl train --dataset ff_c40 --data-root /data
   sfcl train --dataset ff_c23 --set train.batch_size=8 --set model.sida=false
 """
