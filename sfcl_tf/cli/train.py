@@ -155,6 +155,11 @@ def _new_run_dir(args, config):
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = args.name or f"{config.data.dataset}-{config.model.preset}-{stamp}"
+    if name != os.path.basename(name) or name in ("", ".", ".."):  # noqa: PTH119
+        raise UsageError(
+            f"Expected --name to be a plain name. Received: {name!r}. Give the folder "
+            "by --runs."
+        )
     path = options.runs(args) / name
     try:
         path.mkdir(parents=True)

@@ -307,8 +307,20 @@ def _run(pending, folder, frames, workers):
         futures = [pool.submit(prepare_video, v, folder, frames) for v in pending]
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
+    except BaseException:
+        _end_workers(folder)
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_workers(folder):
+    """Ends the pool's processes at once, and removes what they had half written."""
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+        worker.join()
+        for half in folder.glob(f"*/.*.{worker.pid}.tmp"):
+            half.unlink()
 
 
 def _start_worker():
