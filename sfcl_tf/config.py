@@ -44,8 +44,11 @@ class ModelConfig:
 class DataConfig:
     """What is read, and how."""
 
-    dataset: str = ""  # a card's name
+    dataset: str = ""  # a card's name, or a path; see sfcl_tf.data.cards.load_card
+    methods: tuple[str, ...] = ()  # of manipulation; the card's where empty
     frames: int = 270  # per video, evenly spaced over what decodes
+    faces: Literal["largest", "all", "full"] = "largest"
+    boxes: str = ""  # a JSON of face boxes instead of a detector
     margin: float = 1.3  # side of the crop, in sides of the face's square box
     snap_to_grid: bool = True  # crop on the codec's 8-pixel grid
     real_repeat: int | Literal["auto"] = 1  # the card may say otherwise
@@ -138,7 +141,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "model.cnn_f_middle": (0, 8),
     "model.dropout": (0, 0.99),
     "model.bn_momentum": (0, 0.9999),
-    "data.frames": (1, 10**9),
+    "data.frames": (1, 10**6),
     "data.margin": (1, 1.6),
     "data.real_repeat": (1, 10**6),
     "data.shuffle_buffer": (1, 10**9),
@@ -261,7 +264,7 @@ def _from_flat(values: Mapping[str, Any]) -> Config:
         section, name = key.split(".", 1)
         value = _coerce(key, value, known[key])
         low, high = _BOUNDS.get(key, (value, value))
-        if not isinstance(value, str) and not low <= value <= high:
+        if isinstance(value, int | float) and not low <= value <= high:
             raise UsageError(f"Expected {key} in {low:g}..{high:g}. Received: {value}.")
         sections.setdefault(section, {})[name] = value
     config = Config(

@@ -5,10 +5,11 @@ import numpy as np
 
 from sfcl_tf.config import load_config
 from sfcl_tf.data.faces import Face
-from sfcl_tf.data.layouts import Video
-from sfcl_tf.data.prepare import Manifest
+from sfcl_tf.data.listing import Video
+from sfcl_tf.data.manifest import Manifest, Settings
+from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.records import encode_record, write_shard
-from sfcl_tf.data.video import Frame, VideoFacts
+from sfcl_tf.data.video import VideoFacts
 
 SIDE = 32
 
@@ -56,10 +57,11 @@ def small_manifest(folder, frames=4):
                     "status": "ok",
                     "shard": shard,
                     "frames_wanted": frames,
+                    "frames_with_face": frames,
                     "records": frames,
                 }
             )
-    return Manifest(folder, "demo", "00000000", frames, tuple(reports), ())
+    return Manifest(folder, "demo", Settings(frames), tuple(reports), ())
 
 
 def _record(rng, video, facts, index):
@@ -67,4 +69,4 @@ def _record(rng, video, facts, index):
     if video.label:
         image = cv2.blur(image, (3, 3))
     face = Face((24, 24, 64, 64), 0, True)
-    return encode_record(image, face, video, facts, Frame(index, index / 25, image))
+    return encode_record(Picture(image, index, index / 25), face, video, facts)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sfcl_tf.data.manifest import read_manifest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -63,8 +65,8 @@ def test_real_videos_become_an_exported_detector(media, tmp_path):
     assert results["coverage"]["frames_with_face"] == 8
     assert "4993 more that its lists name are not there" in printed
     assert "634" in printed
-    manifest = next(tmp_path.glob("records/ff_c23-*/manifest.json"))
-    videos = json.loads(manifest.read_text())["videos"]
+    folder = next(tmp_path.glob("records/ff_c23-*"))
+    videos = read_manifest(folder).videos
     splits = [video["split"] for video in videos]
     assert [splits.count(name) for name in ("train", "val", "test")] == [3, 2, 2]
     crf = {video["video_id"]: video["crf"] for video in videos}

@@ -1,80 +1,114 @@
 """Preparing a data set, as a person sees it."""
 
+import collections
+import os
 from pathlib import Path
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, progress, say, table
 from sfcl_tf.data.cards import find_root, load_card
-from sfcl_tf.data.layouts import list_videos
-from sfcl_tf.data.prepare import prepare, read_manifest, records_folder
-from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.data.layouts import list_videos, require_splits
+from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+from sfcl_tf.errors import DataError
+
+_FAILURES_SHOWN = 20
 
 
-def prepare_data(args, dataset: str, frames: int):
+def prepare_data(args, data, splits=SPLITS):
     """Prepares what is not prepared yet, and shows progress and coverage.
 
     Where the collection is not to be found but was prepared before, its records
     are used, with a word about it.
 
+    Args:
+        args: The command's arguments.
+        data: A `sfcl_tf.config.DataConfig`.
+        splits: Those that are needed.
+
     Returns:
-        The `Manifest`.
+        The `Manifest`, with records in each of the splits.
     """
-    if args.workers < 1:
-        raise UsageError(f"Expected --workers of at least 1. Received: {args.workers}.")
-    card, records = load_card(dataset), options.records(args)
+    card, records = load_card(data.dataset), options.records(args)
+    settings = Settings.of(data)
     try:
-        root = _root(card, args)
+        listing = find_videos(args, data)
     except DataError:
-        manifest = read_manifest(records_folder(card, frames, records))
+        manifest = read_manifest(records_folder(card, settings, records))
         if manifest is None:
             raise
         say(f"{card.title}: collection not found; using {manifest.folder}.")
-        return manifest
-    listing = list_videos(card, root)
-    absent = f"; {len(listing.missing)} more that its lists name are not there"
-    partial = listing.missing and not _is_made_here(card, args)
-    say(f"{card.title}: {len(listing.videos)} videos in {root}{absent * bool(partial)}")
+        return manifest.of_methods(data.methods).require(splits)
+    require_splits(card, listing, splits)
+    listing = listing.only(splits)
+    return prepare_listing(args, data, card, listing).require(splits)
+
+
+def find_videos(args, data):
+    """Returns the listing of a data set, and says what is there and what is not."""
+    card = load_card(data.dataset)
+    root = _root(card, args)
+    listing = list_videos(card, root, data.methods)
+    told = f"{card.title}: {len(listing.videos)} videos and images in {root}"
+    if listing.missing and not _is_made_here(card, args):
+        told += f"; {len(listing.missing)} more that its lists name are not there"
+    if listing.left_out:
+        told += f"; {len(listing.left_out)} left out, with people of two splits"
+    say(told)
+    return listing
+
+
+def prepare_listing(args, data, card, listing):
+    """Prepares a listing's videos in a pool of processes, and shows it."""
+    from sfcl_tf.data.boxes import read_boxes
+    from sfcl_tf.data.engines import process_pool
+    from sfcl_tf.data.prepare import prepare
+
+    boxes = read_boxes(Path(data.boxes)) if data.boxes else None
+    reused = 0
     with progress() as bar:
         task = bar.add_task("preparing", total=len(listing.videos), note="")
         failed = 0
 
-        def on_video(report, done, total):
-            nonlocal failed
-            failed += report["status"] != "ok"
-            note = f"{failed} without a face or unreadable" if failed else ""
-            bar.update(task, completed=done, note=note)
-            if (
-                not console.is_terminal
-                and not report["reused"]
-                and (done % max(total // 10, 1) == 0)
-            ):
-                say(f"  {done} of {total} videos prepared")
+        def on_video(now):
+            nonlocal failed, reused
+            failed += now.report["status"] != "ok"
+            reused += now.reused
+            note = f"{failed} failed" if failed else ""
+            bar.update(task, completed=now.done, note=note)
+            tenth = max(now.total // 10, 1)
+            if not (console.is_terminal or now.reused or now.done % tenth):
+                say(f"  {now.done} of {now.total} videos; {failed} failed")
 
         manifest = prepare(
             card,
             listing,
-            frames=frames,
-            records=records,
-            workers=args.workers,
+            Settings.of(data),
+            records=options.records(args),
+            boxes=boxes,
+            engine=process_pool(args.workers, args.timeout),
             on_video=on_video,
         )
     show_coverage(manifest)
+    if reused:
+        say(f"{reused} of {len(manifest.videos)} videos were prepared before.")
     return manifest
 
 
-def check_data(args, dataset: str, frames: int) -> None:
+def check_data(args, data) -> None:
     """Raises at once where neither a collection nor its records are to be found.
 
     Raises:
         DataError: It says what to obtain, from whom, and where to put it.
     """
-    card = load_card(dataset)
+    card = load_card(data.dataset)
+    settings = Settings.of(data)
     if _is_made_here(card, args):
         return
     try:
         find_root(card, options.data_roots(args))
     except DataError:
-        if read_manifest(records_folder(card, frames, options.records(args))) is None:
+        if read_manifest(records_folder(card, settings, options.records(args))) is None:
             raise
 
 
@@ -90,8 +124,6 @@ def _root(card, args) -> Path:
 
 def make_demo_data(folder: Path) -> Path:
     """Makes the demo's clips if they are not there; returns the collection."""
-    import os
-
     from sfcl_tf.data.demo import make_demo
 
     with progress() as bar:
@@ -106,7 +138,7 @@ def make_demo_data(folder: Path) -> Path:
 
 
 def show_coverage(manifest) -> None:
-    """Prints, by split and label, what preparation found, and every failure."""
+    """Prints what preparation found by split, and what failed by reason."""
     shown = table(
         f"Face coverage, records in {manifest.folder}",
         "split",
@@ -116,41 +148,66 @@ def show_coverage(manifest) -> None:
         "frames wanted",
         "with a face",
         "coverage %",
+        "records",
     )
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         videos = [v for v in manifest.videos if v["split"] == split]
+        if not videos:
+            continue
         wanted = sum(v["frames_wanted"] for v in videos)
-        found = sum(v["records"] for v in videos)
+        found = sum(v["frames_with_face"] for v in videos)
         fakes = sum(v["label"] for v in videos)
         shown.add_row(
             split,
             *map(str, (len(videos), len(videos) - fakes, fakes, wanted, found)),
             f"{100 * found / wanted:.1f}" if wanted else "n/a",
+            str(sum(v["records"] for v in videos)),
         )
     console.print(shown)
-    reused = sum(bool(v.get("reused")) for v in manifest.videos)
-    if reused:
-        say(f"{reused} of {len(manifest.videos)} videos were prepared before.")
-    small = 0
-    for video in manifest.videos:
-        short = video["records"] < video["frames_wanted"] or video["status"] != "ok"
-        if short or video["reason"]:
-            small += 1
-            if small <= 20:
-                say(
-                    f"  {video['video_id']}: {video['records']} of "
-                    f"{video['frames_wanted']} frames"
-                    + (f"; {video['reason']}" if video["reason"] else "")
-                )
-    if small > 20:
-        say(f"  and {small - 20} more: see {manifest.folder / 'manifest.json'}")
-    if len(manifest.videos) <= 20:
-        per_video = table("Coverage per video", "video", "split", "with a face", "crf")
-        for video in manifest.videos:
-            per_video.add_row(
-                video["video_id"],
-                video["split"],
-                f"{video['records']}/{video['frames_wanted']}",
-                f"{video.get('crf', float('nan')):g}",
+    _show_reasons(manifest)
+    if len(manifest.videos) <= _FAILURES_SHOWN:
+        _show_videos(manifest)
+
+
+def _show_reasons(manifest) -> None:
+    from sfcl_tf.data.prepare import REPORT
+    from sfcl_tf.data.prepare_video import STATUSES
+
+    counts = collections.Counter(v["status"] for v in manifest.videos)
+    if set(counts) - {"ok"} or manifest.missing:
+        by_reason = table("What became of the videos", "reason", "videos")
+        for status, told in STATUSES.items():
+            if counts[status]:
+                by_reason.add_row(told, str(counts[status]))
+        if manifest.missing:
+            by_reason.add_row(
+                "named by its lists, not there", str(len(manifest.missing))
             )
-        console.print(per_video)
+        console.print(by_reason)
+    partly = [
+        v
+        for v in manifest.videos
+        if v["frames_with_face"] < v["frames_wanted"] or v["reason"]
+    ]
+    for video in partly[:_FAILURES_SHOWN]:
+        say(
+            f"  {video['video_id']}: {video['frames_with_face']} of "
+            f"{video['frames_wanted']} frames"
+            + (f"; {video['reason']}" if video["reason"] else "")
+        )
+    if len(partly) > _FAILURES_SHOWN:
+        more = len(partly) - _FAILURES_SHOWN
+        say(f"  and {more} more: see {manifest.folder / REPORT}")
+
+
+def _show_videos(manifest) -> None:
+    per_video = table("Coverage per video", "video", "split", "with a face", "crf")
+    for video in manifest.videos:
+        crf = video.get("crf")
+        per_video.add_row(
+            video["video_id"],
+            video["split"],
+            f"{video['frames_with_face']}/{video['frames_wanted']}",
+            "n/a" if crf is None else f"{crf:g}",
+        )
+    console.print(per_video)

@@ -4,6 +4,7 @@ sfcl evaluate runs/NAME
 sfcl evaluate runs/NAME --dataset ff_c40 --data-root /data --frames 50
 """
 
+import dataclasses
 from pathlib import Path
 
 from sfcl_tf.cli import options
@@ -22,6 +23,7 @@ def add_arguments(parser):
         "--frames", type=int, metavar="N", help="frames per video (default: the run's)"
     )
     options.add_data(parser)
+    options.add_preparation(parser)
 
 
 def run(args):
@@ -33,6 +35,7 @@ def run(args):
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
     run_dir = Path(args.run_dir)
     config, model = load_run(run_dir)
+    data = _data(args, config.data)
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.console import console, say
@@ -41,13 +44,8 @@ def run(args):
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import Predictor, write_report
 
-    dataset = args.dataset or config.data.dataset
-    manifest = prepare_data(args, dataset, args.frames or config.data.frames)
-    own = (
-        dataset == config.data.dataset
-        and manifest.frames == config.data.frames
-        and args.split == "test"
-    )
+    manifest = prepare_data(args, data, (args.split,))
+    own = data == config.data and args.split == "test"
     earlier = read_results(run_dir) if own else {}
     _, results = evaluate_run(
         Predictor(model),
@@ -60,3 +58,18 @@ def run(args):
     console.print(show.results(results))
     if own:
         say(f"Report {write_report(run_dir)}")
+
+
+def _data(args, own):
+    """Returns the run's `DataConfig`, changed by what the flags say."""
+    flags = {
+        key.removeprefix("data."): value
+        for key, value in options.preparation(args)
+        if value is not None
+    }
+    if args.dataset and args.dataset != own.dataset:
+        # Boxes and methods are those of the data set trained on.
+        flags = {"dataset": args.dataset, "boxes": "", "methods": (), **flags}
+    if "methods" in flags:
+        flags["methods"] = tuple(flags["methods"])
+    return dataclasses.replace(own, **flags)

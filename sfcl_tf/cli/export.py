@@ -41,8 +41,8 @@ def run(args):
     from sfcl_tf.cli.console import say
     from sfcl_tf.cli.steps import export_run
     from sfcl_tf.data.cards import load_card
+    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.data.prepare import read_manifest, records_folder
     from sfcl_tf.evaluation import Predictions
     from sfcl_tf.serving import export_savedmodel
 
@@ -50,10 +50,12 @@ def run(args):
     path = base / str(args.version or config.export.version)
     card = load_card(config.data.dataset)
     manifest = read_manifest(
-        records_folder(card, config.data.frames, options.records(args))
+        records_folder(card, Settings.of(config.data), options.records(args))
     )
     scored = run_dir / "predictions_test.csv"
     logits = Predictions.read_csv(scored).logit if scored.is_file() else ()
+    if manifest:
+        manifest = manifest.of_methods(config.data.methods)
     videos = manifest.split("test") if manifest else ()
     records = sum(video["records"] for video in videos)
     if not len(logits) or len(logits) != records:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from sfcl_tf.config import PRESETS, load_config
+from sfcl_tf.errors import UsageError
 
 
 def add_data(parser):
@@ -28,12 +29,39 @@ def add_data(parser):
         metavar="DIR",
         help="where the demo's clips are made (default: ./demo_data)",
     )
+
+
+def add_preparation(parser):
+    """Adds how records are made."""
+    group = parser.add_argument_group("preparation")
     group.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes that prepare videos (default: one a core)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=float,
+        default=6 * 3600,
+        metavar="S",
+        help="give a video up after so many seconds (default: 21600)",
+    )
+    group.add_argument(
+        "--faces",
+        choices=("largest", "all", "full"),
+        help="follow the largest face, or all; full: the picture is a face crop "
+        "already (default: largest)",
+    )
+    group.add_argument(
+        "--boxes", metavar="JSON", help="face boxes to take instead of detecting them"
+    )
+    group.add_argument(
+        "--methods",
+        metavar="A,B",
+        help="manipulation methods to take, such as Deepfakes,FaceShifter (default: "
+        "those of the card)",
     )
 
 
@@ -70,9 +98,8 @@ def config(args, *more):
     """Merges preset, card, file, `--set` and flags; `more` are (key, value) pairs."""
     from sfcl_tf.data.cards import load_card
 
+    more = (*more, *preparation(args))
     flags = [(key, value) for key, value in more if value is not None]
-    if args.frames is not None:
-        flags.append(("data.frames", args.frames))
     overrides = [*args.overrides, *flags]
     name = args.dataset
     if name is None:
@@ -85,6 +112,25 @@ def config(args, *more):
         file=args.config,
         overrides=[*overrides, ("data.dataset", name)],
     )
+
+
+def preparation(args) -> list[tuple[str, object]]:
+    """Returns (key, value) pairs of the flags that say what is prepared.
+
+    Raises:
+        UsageError: If a flag that says how to prepare it is out of range.
+    """
+    if args.workers < 1:
+        raise UsageError(f"Expected --workers of at least 1. Received: {args.workers}.")
+    if not args.timeout > 0:
+        raise UsageError(f"Expected --timeout above 0. Received: {args.timeout:g}.")
+    methods = args.methods and [m.strip() for m in args.methods.split(",") if m.strip()]
+    return [
+        ("data.frames", args.frames),
+        ("data.faces", args.faces),
+        ("data.boxes", args.boxes),
+        ("data.methods", methods),
+    ]
 
 
 def data_roots(args) -> list[str]:

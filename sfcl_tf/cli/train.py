@@ -19,6 +19,7 @@ def add_arguments(parser):
     """Adds the subcommand's arguments."""
     parser.add_argument("--dataset", metavar="CARD", help="data set, such as ff_c40")
     options.add_data(parser)
+    options.add_preparation(parser)
     options.add_config(parser)
     parser.add_argument("--epochs", type=int, metavar="N")
     parser.add_argument(
@@ -73,7 +74,7 @@ def _train(args, config, run_dir, started):
     from sfcl_tf.models.weights import resolve_weights
 
     # All that can be missing is told before hours of preparation.
-    check_data(args, config.data.dataset, config.data.frames)
+    check_data(args, config.data)
 
     for choice, network in (
         (config.model.spatial_weights, config.model.spatial),
@@ -84,7 +85,7 @@ def _train(args, config, run_dir, started):
     from sfcl_tf.training import make_strategy, train
 
     strategy = make_strategy(args.devices, config.train.batch_size)
-    manifest = prepare_data(args, config.data.dataset, config.data.frames)
+    manifest = prepare_data(args, config.data)
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.console import console, progress, say
@@ -151,10 +152,12 @@ def _train(args, config, run_dir, started):
 
 
 def _new_run_dir(args, config):
+    from sfcl_tf.data.cards import load_card
     from sfcl_tf.errors import UsageError
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    name = args.name or f"{config.data.dataset}-{config.model.preset}-{stamp}"
+    dataset = load_card(config.data.dataset).name
+    name = args.name or f"{dataset}-{config.model.preset}-{stamp}"
     if name != os.path.basename(name) or name in ("", ".", ".."):  # noqa: PTH119
         raise UsageError(
             f"Expected --name to be a plain name. Received: {name!r}. Give the folder "

@@ -1,11 +1,19 @@
 """Cards: what a data set is, where it comes from, how it is laid out."""
 
 import dataclasses
+import functools
+import hashlib
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sfcl_tf import resources
+from sfcl_tf.data.layouts import reader
 from sfcl_tf.errors import DataError, UsageError
+
+_OWN = "your own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,24 +25,31 @@ class Card:
         title: Name in print.
         layout: Reader in `sfcl_tf.data.layouts`.
         folder: Name of the collection's folder below a common data root.
-        compression: FaceForensics++'s level, such as `c23`.
-        methods: Manipulation methods that belong to the data set.
-        splits: Folder below `datasets/splits` with train, val and test lists.
-        real_repeat: How often a real video counts in training.
         source: Who gives the data set out, and where.
         licence: Under which terms.
+        real_repeat: How often a real video counts in training, or `auto`.
+        identity_disjoint: Whether no person may stand in two splits.
+        crf: x264's rate factor of every video, if the data set has one.
+        pixel_format: FFmpeg's name of every video's format, if there is one.
+        options: What the layout's reader wants to know.
+        published: Published numbers of videos: `real`, `fake`, `videos` of all,
+            or of a split below its name.
+        path: The collection, where it was given by its path.
     """
 
     name: str
     title: str
     layout: str
     folder: str
-    compression: str
-    methods: tuple[str, ...]
-    splits: str
-    real_repeat: int
     source: str
     licence: str
+    real_repeat: int | str = "auto"
+    identity_disjoint: bool = True
+    crf: float | None = None
+    pixel_format: str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    published: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    path: Path | None = None
 
     @property
     def config(self) -> dict:
@@ -47,20 +62,60 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in resources.path("datasets").glob("*.toml"))
 
 
-def load_card(name: str) -> Card:
-    """Reads a card by name.
+def load_card(name: str | Path) -> Card:
+    """Finds a card.
+
+    Args:
+        name: A name of `card_names()`; or the path of a folder with `real/` and
+            `fake/`, of a CSV, or of a card of one's own.
 
     Raises:
-        UsageError: If there is none of that name.
+        UsageError: If it is none of these.
+        DataError: If the card has an unknown or missing key.
     """
-    path = resources.path("datasets") / f"{name}.toml"
-    if name not in card_names():
-        raise UsageError(
-            f"Expected a data set of {', '.join(card_names())}. Received: {name!r}."
-        )
-    values = tomllib.loads(path.read_text("utf-8"))
-    values["methods"] = tuple(values["methods"])
-    return Card(name=name, **values)
+    if str(name) in card_names():
+        return _read_card(resources.path("datasets") / f"{name}.toml")
+    path = Path(name).expanduser()
+    if path.suffix == ".toml" and path.is_file():
+        return _read_card(path)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return _own_card(path, "csv_list")
+    if path.is_dir() and path.name != str(name):  # a bare word is a card's name
+        return _own_card(path, "folder")
+    raise UsageError(
+        f"Expected a data set of {', '.join(card_names())}, or the path (with a `/`) "
+        "of a folder with real/ and fake/, of a .csv or of a card's .toml. "
+        f"Received: {str(name)!r}."
+    )
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        known = {field.name for field in dataclasses.fields(Card)} - {"name", "path"}
+        layout = reader(str(values.get("layout")))
+        unknown = {*values} - known | {*values.get("options", {})} - {*layout.OPTIONS}
+        if unknown:
+            raise DataError(f"unknown keys {', '.join(sorted(unknown))}")
+        values["options"] = {**layout.OPTIONS, **values.get("options", {})}
+        return Card(name=path.stem, **values)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, DataError) as error:
+        raise DataError(
+            f"Expected a card as datasets/README.md tells. Received: {path} ({error})."
+        ) from error
+
+
+def _own_card(path: Path, layout: str) -> Card:
+    path = path.resolve()
+    return Card(
+        name=re.sub(r"[^\w.-]+", "_", path.stem) or "data",
+        title=f"{path.name} ({layout.replace('_', ' ')})",
+        layout=layout,
+        folder=path.name,
+        source=_OWN,
+        licence=_OWN,
+        path=path,
+    )
 
 
 def find_root(card: Card, roots: list[str | Path]) -> Path:
@@ -72,22 +127,30 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
             `card.folder`, or `card=DIR` for one card alone.
 
     Returns:
-        The collection's folder.
+        The collection's folder (or the CSV).
 
     Raises:
         DataError: If none holds it; the message says whom to ask for it.
     """
+    is_here = functools.partial(reader(card.layout).is_here, card=card)
+    if card.path:
+        if not is_here(card.path):
+            raise DataError(
+                f"Expected {reader(card.layout).place(card)} in {card.path}. Received: "
+                "a folder without."
+            )
+        return card.path
     own, common = [], []
     for root in map(str, roots):
         name, separator, folder = root.partition("=")
-        if separator and name in card_names():
+        if separator and name in {*card_names(), card.name}:
             own += [folder] if name == card.name else []
         else:
             common.append(root)
     for root in own or common:
         folder = Path(root).expanduser()
         for candidate in (folder / card.folder, folder):
-            if is_collection(candidate):
+            if is_here(candidate):
                 return candidate
     looked = ", ".join(own or common) or (
         f"nowhere: no --data-root and no SFCL_DATA for {card.name}"
@@ -95,15 +158,15 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
     raise DataError(
         f"Expected {card.title} in a data root. Looked in: {looked}. "
         f"Obtain it from {card.source} ({card.licence}), unpack it so that "
-        f"`{card.folder}/original_sequences/youtube/{card.compression}/videos/*.mp4` "
-        "exists, and give the folder by --data-root or SFCL_DATA. "
-        "Without data, try `--dataset demo`."
+        f"`{reader(card.layout).place(card)}` exists, and give the folder by "
+        "--data-root or SFCL_DATA. Without data, try `--dataset demo`."
     )
 
 
-def is_collection(folder: Path) -> bool:
-    """Tells whether a folder is laid out as FaceForensics++ is."""
-    return any(
-        (folder / part).is_dir()
-        for part in ("original_sequences", "manipulated_sequences")
-    )
+def record_settings(card: Card) -> dict[str, Any]:
+    """Returns what of a card decides which faces its records hold."""
+    settings = {"layout": card.layout, **card.options}
+    settings.pop("methods", None)  # decide which videos, not what is in a record
+    if card.path:
+        settings["path"] = hashlib.sha256(str(card.path).encode()).hexdigest()[:16]
+    return settings

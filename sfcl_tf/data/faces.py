@@ -1,6 +1,7 @@
-"""Faces: dlib's HOG detector, and a track over the sampled frames."""
+"""Faces: dlib's HOG detector, and tracks over a video's samples."""
 
 import dataclasses
+import math
 
 import cv2
 import dlib
@@ -9,12 +10,23 @@ import numpy as np
 # HOG finds faces from 80 px: at this short side, those of a sixth of the frame.
 _FAST_SHORT_SIDE = 480
 _UPSAMPLE_BELOW = 800
+# Near a known face the picture is scaled so that HOG's first few windows fit it.
+_NEAR_FACE = 104
+_NEAR_MARGIN = 2.2
+# Ratio of successive window sizes of dlib's detector.
+_PYRAMID = 6 / 5
 # Peak-to-sidelobe ratio below which dlib's tracker has lost its target.
 _LOST = 7.0
+# Range of luma below which a box holds no face; that ratio means nothing there.
+_FLAT = 8
 _SAME_FACE = 0.3
 # A tracker cannot follow a head over longer gaps, in s.
 _TRACKABLE_GAP = 0.25
 _DETECT_EVERY = 5
+# How often `all` looks for faces that have come in, in s.
+_LOOK_AROUND = 1.0
+
+Box = tuple[int, int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Face:
         detected: Whether the detector found it, or the tracker followed it.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     track: int
     detected: bool
 
@@ -35,110 +47,190 @@ class Face:
 class FaceFinder:
     """dlib's frontal HOG detector on an adaptive scale.
 
-    Large frames are searched at a short side of 480 pixels first, which finds
-    faces from a sixth of the frame's height; then at full size; then, if they are
+    Large pictures are searched at a short side of about 480 pixels first, which
+    finds faces from a sixth of its height; then at full size; then, if they are
     small, at twice that.
+
+    Args:
+        thorough: Whether to search at full size even where a coarse look has found
+            something, so that small faces beside large ones are found.
     """
 
-    def __init__(self):
+    def __init__(self, thorough: bool = False):
         self._detector = dlib.get_frontal_face_detector()
+        self._thorough = thorough
 
-    def __call__(self, image: np.ndarray) -> list[tuple[int, int, int, int]]:
-        """Finds faces in `(H, W, 3)` uint8 RGB; boxes x0, y0, x1, y1, largest first."""
+    def __call__(self, image: np.ndarray) -> list[Box]:
+        """Finds faces in uint8 `(H, W, 3)` RGB or `(H, W)` luma, largest first."""
         short = min(image.shape[:2])
         boxes = []
-        if short > _FAST_SHORT_SIDE * 1.25:
-            boxes = self._detect(image, _FAST_SHORT_SIDE / short)
+        if short > _FAST_SHORT_SIDE * 1.25 and not self._thorough:
+            boxes = self._detect(image, _on_ladder(_FAST_SHORT_SIDE / short))
         if not boxes:
             boxes = self._detect(image, 1.0)
         if not boxes and short < _UPSAMPLE_BELOW:
             boxes = self._detect(image, 2.0)
         return sorted(boxes, key=area, reverse=True)
 
-    def _detect(self, image, scale):
+    def near(self, image: np.ndarray, box: Box) -> list[Box]:
+        """Finds faces around a box and of about its size, largest first.
+
+        Several times faster than a search of the whole picture.
+        """
+        x0, y0, x1, y1 = box
+        side = max(x1 - x0, y1 - y0)
+        reach = round(side * _NEAR_MARGIN / 2)
+        x, y = (x0 + x1) // 2, (y0 + y1) // 2
+        left, top, right, bottom = inside(
+            (x - reach, y - reach, x + reach, y + reach), *image.shape[:2]
+        )
+        scale = min(_on_ladder(_NEAR_FACE / side), 2.0)
+        found = self._detect(image[top:bottom, left:right], scale)
+        moved = [(a + left, b + top, c + left, d + top) for a, b, c, d in found]
+        return sorted(moved, key=area, reverse=True)
+
+    def _detect(self, image, scale) -> list[Box]:
         height, width = image.shape[:2]
+        size = (round(width * scale), round(height * scale))
+        if min(size) < 1:
+            return []
         if scale != 1:
-            size = (round(width * scale), round(height * scale))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             image = cv2.resize(image, size, interpolation=method)
-        found = [
-            inside(
-                [
-                    round(edge / scale)
-                    for edge in (
-                        box.left(),
-                        box.top(),
-                        box.right() + 1,
-                        box.bottom() + 1,
-                    )
-                ],
-                height,
-                width,
-            )
-            for box in self._detector(image, 0)
-        ]
+        found = []
+        for box in self._detector(np.ascontiguousarray(image), 0):
+            edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
+            found.append(inside([round(e / scale) for e in edges], height, width))
         return [box for box in found if area(box) > 0]
 
 
-class FaceTrack:
-    """Follows one face, the largest at first sight, through a video's samples.
+def _on_ladder(scale: float) -> float:
+    """Returns the scale next to one at which all searches find boxes of equal sizes.
 
-    Every fifth sample is searched by the detector, the others by dlib's
-    correlation tracker, if they are at most 0.25 s apart and it is sure; else the
-    detector looks. Of several faces the one that overlaps the last box goes on
-    with the track; where none does, the largest starts a new one.
+    The detector's windows grow in steps of 6/5; at scales that differ by such steps
+    from 2, a face gets the same box, whichever search finds it.
+    """
+    return 2.0 * _PYRAMID ** round(math.log(scale / 2.0, _PYRAMID))
+
+
+@dataclasses.dataclass
+class _Track:
+    """A face that is followed: where and when it was seen last."""
+
+    number: int
+    box: Box
+    time: float
+    seen: np.ndarray
+    tracker: dlib.correlation_tracker | None = None
+    since_detection: int = 0
+
+
+class FaceTracks:
+    """Follows faces through a video's samples.
+
+    Every fifth sample the detector looks near each face's last box; in between,
+    dlib's correlation tracker follows it, if samples are at most 0.25 s apart and
+    it is sure; else the detector looks at once. Where that finds nothing, or no face
+    is followed, the whole picture is searched. A face found where one was lost goes
+    on with its track, another starts a new one.
+
+    Args:
+        finder: Finds them.
+        most: How many to follow at the same time, the largest first; with more than
+            one the whole picture is searched every second for those that come in.
     """
 
-    def __init__(self, finder: FaceFinder):
+    def __init__(self, finder: FaceFinder, most: int = 1):
         self._finder = finder
-        self._tracker = None
-        self._box = None
-        self._time = 0.0
-        self._track = -1
-        self._since_detection = 0
-        self._seen = None
+        self._most = most
+        self._live: list[_Track] = []
+        self._lost: list[_Track] = []
+        self._count = 0
+        self._shape: tuple[int, ...] = ()
+        self._looked = -math.inf
 
-    def __call__(self, image: np.ndarray, time: float) -> Face | None:
-        """Finds the face in the next sample, `(H, W, 3)` uint8 RGB at `time` in s."""
-        near = self._box is not None and 0 <= time - self._time <= _TRACKABLE_GAP
-        face = None
-        if near and self._since_detection < _DETECT_EVERY - 1:
-            face = self._follow(image)
-        if face is None:
-            face = self._detect(image)
-        if face is None and near and self._since_detection < 2 * _DETECT_EVERY:
-            face = self._follow(image)
-        if face is None:
-            return None
-        self._since_detection = 0 if face.detected else self._since_detection + 1
-        self._box, self._time = face.box, time
-        if face.detected:
-            self._tracker = None  # started anew when it is needed
-            self._seen = image
-        return face
+    def __call__(self, luma: np.ndarray, time: float) -> list[Face]:
+        """Finds the faces of the next sample.
 
-    def _detect(self, image):
-        boxes = self._finder(image)
-        if not boxes:
-            return None
-        best = max(boxes, key=lambda box: overlap(box, self._box))
-        if overlap(best, self._box) < _SAME_FACE:
-            best = boxes[0]
-            self._track += 1
-        return Face(best, self._track, True)
+        Args:
+            luma: `(H, W)` uint8.
+            time: In s.
 
-    def _follow(self, image):
-        if self._tracker is None:
-            self._tracker = dlib.correlation_tracker()
-            x0, y0, x1, y1 = self._box
-            box = dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
-            self._tracker.start_track(self._seen, box)
-        if self._tracker.update(image) < _LOST:
+        Returns:
+            The faces, largest first.
+        """
+        if luma.shape != self._shape:
+            self._live, self._lost, self._shape = [], [], luma.shape
+        faces = []
+        for track in self._live:
+            face = self._go_on(track, luma, time)
+            if face:
+                faces.append(face)
+        gone = {track.number for track in self._live} - {face.track for face in faces}
+        self._lost += [track for track in self._live if track.number in gone]
+        self._live = [track for track in self._live if track.number not in gone]
+        around = self._most > 1 and not 0 <= time - self._looked < _LOOK_AROUND
+        if len(faces) < self._most and (gone or around or not faces):
+            faces += self._look_around(luma, time)
+        return sorted(faces, key=lambda face: area(face.box), reverse=True)
+
+    def _go_on(self, track: _Track, luma, time) -> Face | None:
+        trackable = 0 <= time - track.time <= _TRACKABLE_GAP
+        box, detected = None, False
+        if trackable and track.since_detection < _DETECT_EVERY - 1:
+            box = _follow(track, luma)
+        if box is None:
+            box = _best(self._finder.near(luma, track.box), track.box)
+            detected = box is not None
+        if box is None and trackable and track.since_detection < 2 * _DETECT_EVERY:
+            box = _follow(track, luma)
+        if box is None:
             return None
-        box = self._tracker.get_position()
-        edges = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
-        box = inside([round(edge) for edge in edges], *image.shape[:2])
-        return Face(box, self._track, False) if area(box) > 0 else None
+        track.since_detection = 0 if detected else track.since_detection + 1
+        track.box, track.time = box, time
+        if detected:
+            track.tracker, track.seen = None, luma  # started anew when it is needed
+        return Face(box, track.number, detected)
+
+    def _look_around(self, luma, time) -> list[Face]:
+        self._looked = time
+        found = []
+        for box in self._finder(luma):
+            if len(self._live) == self._most:
+                break
+            if _best([t.box for t in self._live], box):
+                continue
+            back = _best([t.box for t in self._lost], box)
+            if back:
+                known = next(t for t in self._lost if t.box == back)
+                self._lost.remove(known)
+                number = known.number
+            else:
+                number, self._count = self._count, self._count + 1
+            self._live.append(_Track(number, box, time, luma))
+            found.append(Face(box, number, True))
+        return found
+
+
+def _follow(track: _Track, luma: np.ndarray) -> Box | None:
+    """Returns where dlib's tracker sees the face; `None` if it is not sure."""
+    if track.tracker is None:
+        track.tracker = dlib.correlation_tracker()
+        x0, y0, x1, y1 = track.box
+        track.tracker.start_track(track.seen, dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
+    if track.tracker.update(luma) < _LOST:
+        return None
+    box = track.tracker.get_position()
+    edges = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
+    found = inside([round(edge) for edge in edges], *luma.shape)
+    x0, y0, x1, y1 = found
+    return found if area(found) and np.ptp(luma[y0:y1, x0:x1]) >= _FLAT else None
+
+
+def _best(boxes, box) -> Box | None:
+    """Returns the box that overlaps another one most, if it is the same face."""
+    best = max(boxes, key=lambda other: overlap(other, box), default=None)
+    return best if best and overlap(best, box) >= _SAME_FACE else None
 
 
 def area(box) -> int:
@@ -148,9 +240,7 @@ def area(box) -> int:
 
 
 def overlap(box, other) -> float:
-    """Returns intersection over union of two boxes, 0 if `other` is `None`."""
-    if other is None:
-        return 0.0
+    """Returns intersection over union of two boxes."""
     common = area(
         (
             max(box[0], other[0]),
@@ -159,10 +249,10 @@ def overlap(box, other) -> float:
             min(box[3], other[3]),
         )
     )
-    return common / (area(box) + area(other) - common)
+    return common / max(area(box) + area(other) - common, 1)
 
 
-def inside(box, height: int, width: int) -> tuple[int, int, int, int]:
+def inside(box, height: int, width: int) -> Box:
     """Clips a box to a frame."""
     x0, y0, x1, y1 = box
     return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)

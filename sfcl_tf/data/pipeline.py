@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
-from sfcl_tf.data.prepare import Manifest
+from sfcl_tf.data.manifest import Manifest
 from sfcl_tf.data.records import decode_region, parse_record
 from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import DataError

@@ -19,14 +19,13 @@
 | `pixel_format` | bytes | such as `yuv444p` |
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
-import numpy as np
 import tensorflow as tf
 
+from sfcl_tf.data.output import replacing
 from sfcl_tf.data.region import SCHEMA, context_region
 
 _SCALAR = tf.io.FixedLenFeature
@@ -49,22 +48,21 @@ FEATURES = {
 }
 
 
-def encode_record(image: np.ndarray, face, video, facts, frame) -> bytes:
+def encode_record(picture, face, video, facts) -> bytes:
     """Serialises one face.
 
     Args:
-        image: `(H, W, 3)` uint8 RGB frame.
+        picture: The `sfcl_tf.data.picture.Picture` it was found in.
         face: A `sfcl_tf.data.faces.Face`.
-        video: A `sfcl_tf.data.layouts.Video`.
+        video: A `sfcl_tf.data.listing.Video`.
         facts: A `sfcl_tf.data.video.VideoFacts`.
-        frame: The `sfcl_tf.data.video.Frame` it was found in.
 
     Returns:
         A serialised `tf.train.Example` with the features of `FEATURES`.
     """
-    height, width = image.shape[:2]
+    height, width = picture.size
     left, top, right, bottom = context_region(face.box, height, width)
-    region = image[top:bottom, left:right]
+    region = picture.region(left, top, right, bottom)
     done, png = cv2.imencode(".png", cv2.cvtColor(region, cv2.COLOR_RGB2BGR))
     if not done:
         raise RuntimeError(f"PNG encoding failed for a region of {region.shape}.")
@@ -79,8 +77,8 @@ def encode_record(image: np.ndarray, face, video, facts, frame) -> bytes:
         "method": [video.method],
         "video_id": [video.video_id],
         "sources": list(video.sources),
-        "frame_index": [frame.index],
-        "time": [frame.time],
+        "frame_index": [picture.index],
+        "time": [float(picture.time)],
         "track": [face.track],
         "detected": [int(face.detected)],
         "crf": [facts.crf],
@@ -105,18 +103,19 @@ def write_shard(path: Path, records: Iterable[bytes]) -> int:
 
     Returns:
         The number of records. With none, no shard is left behind.
+
+    Raises:
+        NotWrittenError: If it cannot be written.
+        DiskFullError: If that is for lack of space.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     count = 0
-    try:
+    with replacing(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in records:
                 writer.write(record)
                 count += 1
-        if count:
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        if not count:
+            temporary.unlink()
     return count
 
 

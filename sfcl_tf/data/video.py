@@ -8,10 +8,14 @@ from pathlib import Path
 import av
 import numpy as np
 
+from sfcl_tf.data.picture import VideoPicture
 from sfcl_tf.errors import DataError
 
 MAX_PIXELS = 8192 * 8192
 _CRF = re.compile(rb"x264[^\0]*?\bcrf=(\d+(?:\.\d+)?)")
+_SEI_BYTES = 1 << 16
+# A stream that is all damage would otherwise be decoded packet by packet.
+_MAX_ERRORS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +24,8 @@ class VideoFacts:
 
     Attributes:
         frames: Number of frames, counted by demuxing.
-        width: In pixels.
-        height: In pixels.
+        width: In pixels, as coded.
+        height: In pixels, as coded.
         pixel_format: FFmpeg's name, such as `yuv444p`.
         crf: x264's constant rate factor from its SEI user data; NaN if unknown.
     """
@@ -33,85 +37,123 @@ class VideoFacts:
     crf: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Frame:
-    """A decoded frame: its place, its time in s, `(H, W, 3)` uint8 RGB."""
-
-    index: int
-    time: float
-    image: np.ndarray
-
-
 def probe(path: Path) -> VideoFacts:
     """Reads a video's facts without decoding it.
 
     Raises:
         DataError: If the file is no readable video.
     """
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        crf, frames = float("nan"), 0
-        try:
-            for packet in container.demux(stream):
-                if packet.size and frames == 0:
-                    found = _CRF.search(bytes(packet)[:65536])
-                    crf = float(found[1]) if found else crf
-                frames += bool(packet.size)
-        except av.FFmpegError:
-            pass  # cut off: what was counted before is what there is
-        context = stream.codec_context
-        return VideoFacts(
-            frames, context.width, context.height, context.pix_fmt or "unknown", crf
-        )
+    return scan(path)[0]
 
 
-def evenly_spaced(total: int, count: int) -> np.ndarray:
-    """Returns `min(count, total)` indices in 0..total-1, evenly spaced.
+def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
+    """Reads a video's facts and its frames' time stamps, without decoding it.
 
-    Each is the middle of its equal share of the video.
-
-    Example:
-        >>> evenly_spaced(10, 5)
-        array([1, 3, 5, 7, 9])
-    """
-    count = min(count, total)
-    return ((2 * np.arange(count) + 1) * total) // (2 * max(count, 1))
-
-
-def decode(path: Path) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields (index, frame) in presentation order, up to the first broken one.
-
-    Frames are not converted to RGB; `to_frame` does that for those wanted.
+    Returns:
+        The facts; and `(frames,)` int64 time stamps in the stream's own unit,
+        ascending, or 0, 1, 2, ... where the stream lacks or repeats them.
 
     Raises:
         DataError: If the file is no readable video.
     """
     with _open(path) as container:
-        container.streams.video[0].thread_type = "NONE"  # the pool uses the cores
-        frames = container.decode(video=0)
-        index = 0
-        while True:
+        stream = container.streams.video[0]
+        crf, stamps = float("nan"), []
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                if not stamps:
+                    found = _CRF.search(bytes(packet)[:_SEI_BYTES])
+                    crf = float(found[1]) if found else crf
+                stamps.append(packet.pts)
+        except av.FFmpegError:
+            pass  # cut off: what was counted before is what there is
+        context = stream.codec_context
+        facts = VideoFacts(
+            len(stamps),
+            context.width,
+            context.height,
+            context.pix_fmt or "unknown",
+            crf,
+        )
+    if None in stamps or len(set(stamps)) < len(stamps):
+        return facts, np.arange(len(stamps))
+    return facts, np.sort(np.asarray(stamps, np.int64))
+
+
+def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:
+    """Chooses frames evenly spaced in time.
+
+    The span of the video is divided into `count` equal shares, and the frame on
+    show in the middle of each is taken. Where frames are sparse, as in videos of
+    variable rate, the next ones that are free are taken instead of one twice.
+
+    Args:
+        stamps: `(frames,)` integers, ascending, each once.
+        count: How many.
+
+    Returns:
+        `min(count, frames)` indices, ascending.
+
+    Example:
+        >>> evenly_spaced(np.arange(10), 5)
+        array([1, 3, 5, 7, 9])
+        >>> evenly_spaced(np.array([0, 1, 2, 3, 4, 100, 200]), 3)
+        array([4, 5, 6])
+    """
+    total = len(stamps)
+    count = min(count, total)
+    if not count:
+        return np.arange(0)
+    step = int(np.median(np.diff(stamps))) if total > 1 else 1
+    span = int(stamps[-1] - stamps[0]) + step
+    place = np.arange(count)
+    moments = stamps[0] + (2 * place + 1) * span // (2 * count)
+    indices = np.searchsorted(stamps, moments, side="right") - 1
+    indices = np.maximum.accumulate(indices - place) + place
+    return np.minimum(indices, total - count + place)
+
+
+def decode(path: Path) -> Iterator[VideoPicture]:
+    """Yields a video's frames in presentation order.
+
+    What is damaged is passed over: decoding goes on with the next packet.
+    `index` counts the frames that decode. Nothing is converted to RGB yet.
+
+    Raises:
+        DataError: If the file is no readable video.
+    """
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"  # the pool uses the cores
+        errors = index = 0
+        packets = container.demux(stream)
+        while errors < _MAX_ERRORS:
             try:
-                frame = next(frames)
+                packet = next(packets)
             except (StopIteration, av.FFmpegError):
                 return
-            yield index, frame
-            index += 1
-
-
-def to_frame(index: int, frame: "av.VideoFrame") -> Frame:
-    """Converts a decoded frame to RGB."""
-    time = frame.time if frame.time is not None else float("nan")
-    return Frame(index, float(time), frame.to_ndarray(format="rgb24"))
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                errors += 1
+                continue
+            for frame in frames:
+                if frame.width * frame.height > MAX_PIXELS:
+                    return
+                time = frame.time if frame.time is not None else float("nan")
+                yield VideoPicture(frame, index, float(time))
+                index += 1
 
 
 def _open(path: Path):
     try:
         container = av.open(str(path), metadata_errors="ignore")
-    except (av.FFmpegError, OSError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(
             f"Expected a readable video. Received: {path} ({error})."
-        ) from (error)
+        ) from error
     if not container.streams.video:
         container.close()
         raise DataError(f"Expected a video stream in {path}. Received: none.")

@@ -163,11 +163,11 @@ def _coverage(results) -> str:
     found = results.get("coverage")
     if not found:
         return _missing("the coverage in results.json")
-    faceless = found.get("videos_without_face", [])
+    faceless = found.get("without_records", {})
     text = (
         f"A face was found in {found.get('frames_with_face', 0):,} of "
         f"{found.get('frames_wanted', 0):,} frames of {found.get('videos', 0):,} "
-        f"videos. Videos without any: {', '.join(map(str, faceless)) or 'none'}."
+        f"videos. Videos without any record: {', '.join(map(str, faceless)) or 'none'}."
     )
     return f"<p>{escape(text)}</p>"
 

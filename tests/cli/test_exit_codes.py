@@ -11,7 +11,7 @@ def test_unknown_card(fails):
     for argv in (("prepare", "ff_c22"), ("train", "--dataset", "ff_c22")):
         message = fails(2, *argv)
         assert "ff_c22" in message
-        assert "demo, ff_c23, ff_c40" in message
+        assert "demo, dfdc, dfdcp, ff_c23, ff_c40" in message
 
 
 def test_no_data_set(fails):
@@ -80,11 +80,16 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(capsys):
     assert "\nsfcl: Expected a data set of" in message
 
 
-def test_empty_split(fails, place):
+def test_empty_split(fails, place, capsys):
     (place / "data/original_sequences/youtube/c23/videos").mkdir(parents=True)
     message = fails(3, "prepare", "ff_c23", "--data-root", "data")
-    assert "`train`" in message
     assert "c23/videos/071.mp4" in message
+    (place / "data/original_sequences/youtube/c23/videos/071.mp4").touch()
+    argv = ["prepare", "ff_c23", "--data-root", "data", "--split", "val"]
+    assert main(argv) == 3
+    message = capsys.readouterr().err
+    assert "`val`" in message
+    assert "c23/videos/720.mp4" in message
 
 
 def test_runs_folder_that_cannot_be_written(fails, place):

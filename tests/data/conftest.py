@@ -12,6 +12,7 @@ from sfcl_tf.config import load_config
 from sfcl_tf.data.cards import load_card
 from sfcl_tf.data.demo import DemoSettings, make_demo
 from sfcl_tf.data.layouts import list_videos
+from sfcl_tf.data.manifest import Settings
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.data.prepare import prepare
 
@@ -39,7 +40,7 @@ def card():
 def manifest(collection, card, tmp_path_factory):
     """Its records: 3 frames a clip. Nothing may change them."""
     records = tmp_path_factory.mktemp("records")
-    return prepare(card, list_videos(card, collection), frames=3, records=records)
+    return prepare(card, list_videos(card, collection), Settings(3), records=records)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +107,9 @@ def blank():
 def again(card, copy, tmp_path):
     """A function that prepares the copy as it is now."""
 
-    def run(**changes):
-        settings = {"frames": 2, "records": tmp_path / "records"} | changes
-        return prepare(card, list_videos(card, copy.root), **settings)
+    def run(settings=Settings(2), **changes):  # noqa: B008 - frozen
+        changes = {"records": tmp_path / "records"} | changes
+        return prepare(card, list_videos(card, copy.root), settings, **changes)
 
     return run
 

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from sfcl_tf import resources
-from sfcl_tf.data import layouts
+from sfcl_tf.config import load_config
 from sfcl_tf.data.cards import card_names, find_root, load_card
-from sfcl_tf.data.layouts import SPLITS, list_videos
+from sfcl_tf.data.layouts import faceforensics, list_videos, require_splits
+from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.errors import DataError, UsageError
 
 IDS = {"train": 720, "val": 140, "test": 140}
@@ -91,8 +92,10 @@ def test_real_media_have_the_layout_that_is_read(ff_c23, media):
 @pytest.mark.parametrize("split", SPLITS)
 def test_empty_split_is_an_error_that_names_split_and_file(ff_c23, partial, split):
     (partial / f"original_sequences/youtube/c23/videos/{FIRST[split]}.mp4").unlink()
+    listing = list_videos(ff_c23, partial)
+    require_splits(ff_c23, listing, [name for name in SPLITS if name != split])
     with pytest.raises(DataError, match=rf"`{split}`.*{FIRST[split]}\.mp4"):
-        list_videos(ff_c23, partial)
+        require_splits(ff_c23, listing, SPLITS)
 
 
 def test_identity_in_two_splits_is_an_error(ff_c23, partial, tmp_path, monkeypatch):
@@ -100,7 +103,7 @@ def test_identity_in_two_splits_is_an_error(ff_c23, partial, tmp_path, monkeypat
     folder.mkdir(parents=True)
     for split, pair in zip(SPLITS, (["1", "2"], ["3", "4"], ["5", "2"]), strict=True):
         (folder / f"{split}.json").write_text(json.dumps([pair]))
-    monkeypatch.setattr(layouts.resources, "path", lambda kind: tmp_path)
+    monkeypatch.setattr(faceforensics.resources, "path", lambda kind: tmp_path)
     with pytest.raises(DataError, match="2 in train and test"):
         list_videos(ff_c23, partial)
 
@@ -134,6 +137,7 @@ def test_missing_root_tells_source_layout_and_option(ff_c23, tmp_path):
 def test_every_card_loads_and_an_unknown_one_is_refused():
     assert {"demo", "ff_c23", "ff_c40"} <= set(card_names())
     for name in card_names():
-        assert load_card(name).config["data.real_repeat"] >= 1
+        card = load_card(name)
+        assert load_config(card=card.config).data.real_repeat in (1, 4, "auto")
     with pytest.raises(UsageError, match=r"ff_c23.*Received: 'ff_c22'"):
         load_card("ff_c22")

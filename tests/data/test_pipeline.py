@@ -9,7 +9,7 @@ from sfcl_tf import ops
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.records import parse_record
-from sfcl_tf.data.video import decode, to_frame
+from sfcl_tf.data.video import decode
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,10 @@ def test_crop_is_that_of_the_whole_decoded_frame(manifest, collection, records, 
             continue
         _, method, name = record["video_id"].numpy().decode().split("/")
         path = folder / method / "c23" / "videos" / f"{name}.mp4"
-        frame = next(f for f in decode(path) if f[0] == record["frame_index"])
+        frame = next(f for f in decode(path) if f.index == record["frame_index"])
         left, top = record["region"][0], record["region"][1]
         box = record["box"] + tf.stack([left, top, left, top])
-        expected = crop_face(to_frame(*frame).image, box)
+        expected = crop_face(frame.rgb(), box)
         np.testing.assert_array_equal(crop, expected)
         assert crop.shape[0] == crop.shape[1] >= 32
         checked += 1

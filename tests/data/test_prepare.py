@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from sfcl_tf.data.prepare import read_manifest
+from sfcl_tf.data.manifest import Settings, read_manifest
 from sfcl_tf.data.records import parse_record
-from sfcl_tf.data.video import decode, evenly_spaced, to_frame
+from sfcl_tf.data.video import decode, evenly_spaced, scan
 
 
 def report(manifest, video_id):
@@ -23,13 +23,13 @@ def test_every_clip_gives_its_evenly_spaced_frames(manifest):
         assert video["records"] == video["frames_wanted"] == 3
         assert (video["frames"], video["crf"]) == (6, 23.0)
         indices = [int(r["frame_index"]) for r in records(manifest, video["video_id"])]
-        assert indices == evenly_spaced(6, 3).tolist()
+        assert indices == evenly_spaced(np.arange(6), 3).tolist()
     assert manifest.coverage("val") == {
         "videos": 10,
         "frames_wanted": 30,
         "frames_with_face": 30,
-        "videos_without_face": [],
-        "videos_unreadable": [],
+        "records": 30,
+        "without_records": {},
     }
 
 
@@ -51,7 +51,7 @@ def test_bad_files_are_reported_and_stop_nothing(copy, again, write_clip, blank)
     copy.fake("953_974").write_bytes(whole[: len(whole) // 2])  # has lost its index
     copy.fake("974_953").touch()
     seen = []
-    manifest = again(on_video=lambda *call: seen.append(call))
+    manifest = again(on_video=seen.append)
     status = {v["video_id"]: v["status"] for v in manifest.videos}
     assert status == {
         "demo/real/071": "ok",
@@ -64,14 +64,14 @@ def test_bad_files_are_reported_and_stop_nothing(copy, again, write_clip, blank)
     }
     assert report(manifest, "demo/Deepfakes/071_054")["reason"] == "no face found"
     assert "720_672.mp4" in report(manifest, "demo/Deepfakes/720_672")["reason"]
-    assert [done for _, done, _ in seen] == list(range(1, 8))
-    assert {total for _, _, total in seen} == {7}
+    assert [now.done for now in seen] == list(range(1, 8))
+    assert {now.total for now in seen} == {7}
     assert manifest.coverage("train") == {
         "videos": 2,
         "frames_wanted": 4,
         "frames_with_face": 2,
-        "videos_without_face": ["demo/Deepfakes/071_054"],
-        "videos_unreadable": [],
+        "records": 2,
+        "without_records": {"demo/Deepfakes/071_054": "no_face"},
     }
     assert len(manifest.missing) == 5000 - 7
     for split in ("train", "val", "test"):
@@ -84,26 +84,27 @@ def test_bad_files_are_reported_and_stop_nothing(copy, again, write_clip, blank)
 
 
 def test_cut_off_video_is_spaced_over_what_decodes(copy, again, write_clip):
-    frames = [to_frame(*f).image for f in decode(copy.clip("train"))]
+    frames = [picture.rgb() for picture in decode(copy.clip("train"))]
     path = copy.fake("071_054")
     write_clip(path, np.stack(frames * 3), crf=10, movflags="faststart", g="1")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
-    manifest = again(frames=4)
+    manifest = again(Settings(4))
     video = report(manifest, "demo/Deepfakes/071_054")
-    decodable = sum(1 for _ in decode(path))
-    assert 6 < decodable < 14
+    stamps = scan(path)[1]
+    assert 6 < len(stamps) < 14
+    assert len(stamps) - 1 <= sum(1 for _ in decode(path)) <= len(stamps)
     assert (video["status"], video["records"], video["frames_wanted"]) == ("ok", 4, 4)
     indices = [
         int(r["frame_index"]) for r in records(manifest, "demo/Deepfakes/071_054")
     ]
-    assert indices == evenly_spaced(decodable, 4).tolist()
+    assert indices == evenly_spaced(stamps, 4).tolist()
 
 
 def test_faceless_sample_takes_a_neighbour_or_is_missing(
     copy, again, write_clip, blank
 ):
-    face = next(to_frame(*f).image for f in decode(copy.clip("train")))
+    face = next(decode(copy.clip("train"))).rgb()
     frames = np.repeat(blank[:1], 20, axis=0)
     frames[6], frames[10:] = face, face  # wanted: 5, so 6; and 15
     write_clip(copy.fake("071_054"), frames, crf=10, g="1")
@@ -117,9 +118,12 @@ def test_faceless_sample_takes_a_neighbour_or_is_missing(
 
 
 def test_faces_too_small_for_sida_are_told_as_such(copy, again, write_clip):
-    frames = [to_frame(*f).image for f in decode(copy.clip("train"))]
+    frames = [picture.rgb() for picture in decode(copy.clip("train"))]
     small = [cv2.resize(f, (128, 128), interpolation=cv2.INTER_AREA) for f in frames]
     write_clip(copy.fake("071_054"), np.stack(small), crf=10)
     video = report(again(), "demo/Deepfakes/071_054")
-    assert (video["status"], video["reason"]) == ("no_face", "faces too small")
+    assert (video["status"], video["reason"]) == (
+        "too_small",
+        "faces under 46 pixels only",
+    )
     assert video["too_small"] == video["frames_wanted"] == 2

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.prepare import fingerprint, read_manifest
+from sfcl_tf.data.engines import process_pool
+from sfcl_tf.data.manifest import Settings, fingerprint, read_manifest
 from sfcl_tf.errors import DataError
 
 
@@ -22,27 +23,37 @@ def content(manifest):
     return {name: data for name, (data, _) in shards(manifest).items()}
 
 
-def reused(manifest):
-    return {v["video_id"]: v["reused"] for v in manifest.videos}
+@pytest.fixture
+def reused(again):
+    """A function that prepares again and tells of each video if it was reused."""
+
+    def run():
+        seen = {}
+        manifest = again(
+            on_video=lambda now: seen.update({now.report["video_id"]: now.reused})
+        )
+        return manifest, seen
+
+    return run
 
 
-def test_second_preparation_reuses_everything(copy, again, write_clip, blank):
+def test_second_preparation_reuses_everything(copy, reused, write_clip, blank):
     write_clip(copy.fake("071_054"), blank)  # also what showed no face
-    first = again()
+    first, at_first = reused()
     before = shards(first)
-    second = again()
+    second, then = reused()
     assert shards(second) == before
-    assert set(reused(first).values()) == {False}
-    assert set(reused(second).values()) == {True}
-    assert second.coverage() == first.coverage()
+    assert set(at_first.values()) == {False}
+    assert set(then.values()) == {True}
+    assert second == first
 
 
-def test_changed_file_of_the_same_name_is_prepared_again(copy, again):
+def test_changed_file_of_the_same_name_is_prepared_again(copy, again, reused):
     before = shards(again())
     shutil.copy(copy.clip("val"), copy.clip("train"))
-    manifest = again()
+    manifest, then = reused()
     after = shards(manifest)
-    assert reused(manifest) == {
+    assert then == {
         "demo/real/071": False,
         "demo/real/720": True,
         "demo/real/953": True,
@@ -65,7 +76,8 @@ def test_file_that_became_unreadable_leaves_no_old_faces(copy, again, collection
 def test_killed_preparation_goes_on_to_the_same_bytes(again):
     first = again()
     before = shards(first)
-    (first.folder / "manifest.json").unlink()
+    for manifest in first.folder.glob("*/manifest.json"):
+        manifest.unlink()
     lost = first.shards("val")[0]
     lost.unlink()
     lost.with_name(f".{lost.name}.123.tmp").write_bytes(b"half")
@@ -73,11 +85,12 @@ def test_killed_preparation_goes_on_to_the_same_bytes(again):
     after = shards(second)
     assert {name: data for name, (data, _) in before.items()} == content(second)
     assert {name for name in before if before[name] != after[name]} == {lost.name}
-    assert read_manifest(second.folder).coverage() == first.coverage()
+    assert read_manifest(second.folder) == second == first
+    assert not [*first.folder.rglob("*.tmp")]
 
 
 def test_other_frames_go_to_another_folder(again):
-    first, second = again(frames=1), again(frames=2)
+    first, second = again(Settings(1)), again(Settings(2))
     assert first.folder != second.folder
     assert first.folder.parent == second.folder.parent
     assert first.folder.name == f"demo-{first.fingerprint}"
@@ -86,15 +99,26 @@ def test_other_frames_go_to_another_folder(again):
 
 def test_fingerprint_tells_settings_and_data_sets_apart():
     c23, c40 = load_card("ff_c23"), load_card("ff_c40")
-    prints = {fingerprint(c23, 8), fingerprint(c23, 9), fingerprint(c40, 8)}
-    assert len(prints) == 3
-    assert fingerprint(load_card("ff_c23"), 8) in prints
+    wanted = [
+        (c23, Settings(8)),
+        (c23, Settings(9)),
+        (c23, Settings(8, "all")),
+        (c23, Settings(8, boxes="0123")),
+        (c40, Settings(8)),
+        (load_card("celebdf_v2"), Settings(8)),
+    ]
+    assert len({fingerprint(*one) for one in wanted}) == len(wanted)
+    assert fingerprint(load_card("ff_c23"), Settings(8)) == fingerprint(*wanted[0])
 
 
-def test_split_without_any_face_is_an_error(copy, again, write_clip, blank):
+def test_split_without_any_face_is_an_error_where_it_is_needed(
+    copy, again, write_clip, blank
+):
     write_clip(copy.clip("val"), blank)
+    manifest = again()
+    assert manifest.require(("train", "test")) is manifest
     with pytest.raises(DataError, match=r"split `val`.*real/720: no face found"):
-        again()
+        manifest.require(("train", "val"))
 
 
 def test_nothing_is_written_below_the_collection(copy, again):
@@ -110,17 +134,18 @@ def test_unwritable_records_folder_is_an_error(again, tmp_path):
 
 
 def test_damaged_manifest_is_an_error_that_tells_the_way_out(again):
-    path = again().folder / "manifest.json"
+    folder = again().folder
+    path = folder / "val/manifest.json"
     path.write_text(json.dumps({"card": "demo"}))
     with pytest.raises(DataError, match="Remove that file"):
-        read_manifest(path.parent)
+        read_manifest(folder)
     assert again().coverage()["frames_with_face"] == 6
-    assert read_manifest(path.parent.parent) is None
+    assert read_manifest(folder.parent) is None
 
 
 @pytest.mark.slow  # each imports TensorFlow anew
 def test_two_workers_give_the_same_bytes_as_one(again, tmp_path):
-    one, two = again(), again(records=tmp_path / "by_two", workers=2)
+    one, two = again(), again(records=tmp_path / "by_two", engine=process_pool(2))
     assert content(two) == content(one)
     assert two.videos == one.videos
     assert two.folder.name == one.folder.name

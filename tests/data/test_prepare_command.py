@@ -1,11 +1,14 @@
 """`sfcl prepare`, on a collection of three clips."""
 
+import argparse
 import shutil
 
 import pytest
 
-from sfcl_tf.cli import main
-from sfcl_tf.data.prepare import fingerprint
+from sfcl_tf.cli import main, options
+from sfcl_tf.cli.data import prepare_data
+from sfcl_tf.config import DataConfig
+from sfcl_tf.data.manifest import Settings, fingerprint
 
 
 @pytest.fixture
@@ -25,17 +28,51 @@ def command(copy, tmp_path, monkeypatch, capsys):
 def test_coverage_is_shown_and_every_failure_named(copy, command, card, tmp_path):
     copy.fake("071_054").write_bytes(b"garbage")
     out = command("--records", "mine")
-    assert f"4 videos in {copy.root}; 4996 more that its lists name" in out
+    assert f"4 videos and images in {copy.root}; 4996 more that its lists name" in out
     assert "demo/Deepfakes/071_054: 0 of 2 frames; Expected a readable video" in out
     assert [path.name for path in (tmp_path / "mine").iterdir()] == [
-        f"demo-{fingerprint(card, 2)}"
+        f"demo-{fingerprint(card, Settings(2))}"
     ]
     assert not (tmp_path / "records").exists()
     assert "3 of 4 videos were prepared before" in command("--records", "mine")
 
 
-def test_records_of_a_collection_that_is_gone_are_used(copy, command, tmp_path):
+def test_records_of_a_collection_that_is_gone_are_used(copy, command, tmp_path, capsys):
     command()
-    assert (tmp_path / "records").is_dir()
+    parser = argparse.ArgumentParser()
+    options.add_data(parser)
+    options.add_preparation(parser)
+    args = parser.parse_args(["--data-root", str(copy.root)])
+    data = DataConfig(dataset="demo", frames=2)
+    before = prepare_data(args, data)
     shutil.rmtree(copy.root)
-    assert "collection not found; using records" in command()
+    assert prepare_data(args, data, ("val",)).videos == before.videos
+    assert "collection not found; using records" in capsys.readouterr().out
+    assert main(["prepare", "demo", "--data-root", str(copy.root)]) == 3
+
+
+def test_dry_run_tells_what_is_to_do_and_does_nothing(copy, command, tmp_path):
+    out = command("--dry-run")
+    assert "train │    1 │    0 │             1" in out
+    assert "At most 2 frames of each" in out
+    assert not (tmp_path / "records").exists()
+    command("--split", "val")
+    out = command("--dry-run")
+    assert "val   │    1 │    0 │             0" in out
+    assert "test  │    1 │    0 │             1" in out
+
+
+def test_limit_takes_videos_of_each_split_and_method_in_turns(copy, command):
+    for name in ("071_054", "054_071"):
+        shutil.copy(copy.clip("train"), copy.fake(name))
+    out = command("--limit", "2", "--dry-run")
+    assert "train │    1 │    1 │             2" in out
+    assert "val   │    1 │    0 │             1" in out
+
+
+def test_methods_are_a_choice(copy, command):
+    shutil.copy(copy.clip("train"), copy.fake("071_054"))
+    out = command("--methods", "FaceSwap", "--dry-run")
+    assert "train │    1 │    0 │             1" in out
+    out = command("--methods", "FaceSwap,Deepfakes", "--dry-run")
+    assert "train │    1 │    1 │             2" in out

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfcl_tf.data.faces import Face
-from sfcl_tf.data.layouts import Video
+from sfcl_tf.data.listing import Video
+from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.records import (
     FEATURES,
     SCHEMA,
@@ -16,7 +17,7 @@ from sfcl_tf.data.records import (
     parse_record,
     write_shard,
 )
-from sfcl_tf.data.video import Frame, VideoFacts
+from sfcl_tf.data.video import VideoFacts
 
 BOX = (61, 42, 111, 92)  # 50 px; the 80 px around it are (46, 27, 126, 107)
 REGION = (40, 24, 128, 112)
@@ -31,7 +32,7 @@ def encode(image, tmp_path, **changes):
     video = Video("FaceSwap/1_2", tmp_path, "train", 1, "FaceSwap", ("1", "2"))
     facts = VideoFacts(30, 200, 150, "yuv444p", changes.get("crf", 23.0))
     face = Face(changes.get("box", BOX), 3, changes.get("detected", True))
-    return encode_record(image, face, video, facts, Frame(17, 0.68, image))
+    return encode_record(Picture(image, 17, 0.68), face, video, facts)
 
 
 def test_every_field_comes_back(image, tmp_path):

@@ -64,7 +64,7 @@ def fill(run_dir, dataset="demo", method="swap"):
             "videos": 3,
             "frames_wanted": 4,
             "frames_with_face": 3,
-            "videos_without_face": [f"d/{method}/9"],
+            "without_records": {f"d/{method}/9": "no_face"},
         },
         "export": {"path": "export/1", "max_abs_difference": 3e-7},
     }

@@ -1,0 +1,116 @@
+"""What runs a preparation's work: this process, a pool of processes, or a cluster."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sfcl_tf.data.boxes import FrameBoxes
+from sfcl_tf.data.listing import Video
+from sfcl_tf.data.manifest import Settings
+
+Result = tuple[dict[str, Any], float]
+"""A video's report, and the seconds that it took."""
+
+DEFAULT_TIMEOUT = 6 * 3600.0
+"""Seconds after which a video is given up; long ones take a tenth of their length."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One video's preparation; the arguments of `prepare_video`."""
+
+    video: Video
+    folder: Path
+    settings: Settings
+    boxes: FrameBoxes | None = None
+
+    def __call__(self) -> Result:
+        """Prepares the video."""
+        from sfcl_tf.data.prepare_video import prepare_video
+
+        started = time.perf_counter()
+        report = prepare_video(self.video, self.folder, self.settings, self.boxes)
+        return report, time.perf_counter() - started
+
+    def failed(self, status: str, reason: str) -> Result:
+        """Returns the result where the work came to no end of its own."""
+        from sfcl_tf.data.prepare_video import empty_report
+
+        report = empty_report(self.video, self.folder)
+        wanted = self.settings.frames
+        told = {"status": status, "reason": reason, "frames_wanted": wanted}
+        return report | told, float("nan")
+
+
+Engine = Callable[[Iterable[Task]], Iterator[Result]]
+
+
+def in_this_process(tasks: Iterable[Task]) -> Iterator[Result]:
+    """Does one after another, here: a crash of a decoder is one of this process."""
+    for task in tasks:
+        yield task()
+
+
+def process_pool(workers: int, timeout: float = DEFAULT_TIMEOUT) -> Engine:
+    """Returns an engine of so many processes.
+
+    A process that dies, or takes longer than `timeout` seconds over a video, costs
+    that video alone; another takes its place.
+    """
+    return functools.partial(_in_pool, workers=workers, timeout=timeout)
+
+
+def _in_pool(tasks: Iterable[Task], workers: int, timeout: float) -> Iterator[Result]:
+    from pebble import ProcessExpired, ProcessPool
+
+    tasks = list(tasks)
+    if not tasks:
+        return
+    pool = ProcessPool(
+        min(workers, len(tasks)),
+        initializer=_start_worker,
+        context=multiprocessing.get_context("spawn"),  # TensorFlow survives no fork
+    )
+    try:
+        futures = {pool.schedule(task, timeout=timeout): task for task in tasks}
+        for future in concurrent.futures.as_completed(futures):
+            task = futures.pop(future)
+            try:
+                yield future.result()
+            except concurrent.futures.TimeoutError:
+                yield task.failed("timed_out", f"not done after {timeout:g} s")
+            except ProcessExpired as error:
+                yield task.failed("crashed", f"exit code {error.exitcode}")
+        pool.close()
+        pool.join()
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import cv2
+
+    from sfcl_tf.quiet import import_tensorflow
+
+    import_tensorflow()
+    cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is killed, which closes nothing by itself."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,81 @@
+"""Readers of collections: one module a layout, each with the same four names.
+
+| name | what |
+|---|---|
+| `OPTIONS` | keys that a card may have below `[options]`, with their defaults |
+| `place(card)` | a path below the collection that tells people where files belong |
+| `is_here(folder, card)` | whether a folder is laid out so |
+| `read(card, root, methods)` | the `Listing` |
+"""
+
+import importlib
+from pathlib import Path
+
+from sfcl_tf.data.listing import Listing, require_disjoint
+from sfcl_tf.errors import DataError
+
+LAYOUTS = ("faceforensics", "celebdf", "dfdc", "dfdcp", "folder", "csv_list")
+
+
+def reader(layout: str):
+    """Returns the module that reads a layout.
+
+    Raises:
+        DataError: If there is none of that name.
+    """
+    if layout not in LAYOUTS:
+        raise DataError(
+            f"Expected a layout of {', '.join(LAYOUTS)}. Received: {layout!r}."
+        )
+    return importlib.import_module(f"sfcl_tf.data.layouts.{layout}")
+
+
+def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
+    """Lists a card's videos below its collection's folder.
+
+    Args:
+        card: A `sfcl_tf.data.cards.Card`.
+        root: The collection's folder.
+        methods: Manipulation methods to take; all of the card's where empty.
+
+    Raises:
+        DataError: If nothing is there, a list contradicts the folders, or an
+            identity stands in two splits of a data set that says it does not.
+    """
+    listing = reader(card.layout).read(card, Path(root), tuple(methods))
+    if card.identity_disjoint:
+        require_disjoint((*listing.videos, *listing.missing), root)
+    if not listing.videos:
+        first = listing.missing[0].path if listing.missing else None
+        raise DataError(
+            f"Expected videos of {card.title} below {root}. Received: none"
+            f"{f'; the first one missing is {first}' if first else ''}. They belong "
+            f"into `{reader(card.layout).place(card)}`."
+        )
+    return listing
+
+
+def require_splits(card, listing: Listing, splits: tuple[str, ...]) -> None:
+    """Raises where a split that is needed has no video.
+
+    Raises:
+        DataError: It names the first video that is missing there.
+    """
+    for split in splits:
+        if listing.split(split):
+            continue
+        missing = [video.path for video in listing.missing if video.split == split]
+        raise DataError(
+            f"Expected videos of {card.title} in the split `{split}`. Received: none"
+            + (f". The first one missing is {missing[0]}." if missing else ".")
+        )
+
+
+def present(named) -> Listing:
+    """Divides named videos into those that are there and those that are not."""
+    named = tuple(named)
+    here = {video.video_id for video in named if video.path.is_file()}
+    return Listing(
+        tuple(video for video in named if video.video_id in here),
+        tuple(video for video in named if video.video_id not in here),
+    )

@@ -1,0 +1,93 @@
+"""A CSV with `path,label[,split][,group][,method]`, paths relative to it.
+
+Labels are 1 or fake, 0 or real. A group is what must not stand in two splits: a
+person, or a clip and its forgeries; several are joined by `;`. Rows without a split
+are divided 80 : 10 : 10, all that is linked by groups together.
+"""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+from sfcl_tf.data.layouts import present
+from sfcl_tf.data.listing import REAL, SPLITS, Listing, Video, linked, split_by_key
+from sfcl_tf.errors import DataError
+
+OPTIONS: dict = {}
+_LABELS = {"0": 0, "1": 1, "real": 0, "fake": 1}
+
+
+def place(card) -> str:
+    """Returns where files belong."""
+    return "the paths that the CSV names"
+
+
+def is_here(folder: Path, card) -> bool:
+    """Tells whether the list is there."""
+    return folder.is_file()
+
+
+def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
+    """Lists the rows.
+
+    Raises:
+        DataError: If a row is not as it should be; the message gives its line.
+    """
+    named, seen = [], set()
+    try:
+        with root.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            if not {"path", "label"} <= set(rows.fieldnames or ()):
+                raise DataError(
+                    f"Expected columns path,label[,split][,group][,method] in {root}. "
+                    f"Received: {','.join(rows.fieldnames or ()) or 'nothing'}."
+                )
+            for row in rows:
+                video = _video(card, root, rows.line_num, row)
+                if video.video_id in seen:
+                    raise DataError(
+                        f"Expected each path once in {root}. Received: {row['path']} "
+                        f"again in line {rows.line_num}."
+                    )
+                seen.add(video.video_id)
+                if video.label == 0 or not methods or video.method in methods:
+                    named.append(video)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"Expected a readable CSV in UTF-8. Received: {root} ({error})."
+        ) from error
+    return present(_split(named))
+
+
+def _split(named: list[Video]) -> list[Video]:
+    """Gives a split to those without one."""
+    open_ = [video for video in named if not video.split]
+    keys = linked([v.sources or (v.video_id,) for v in open_])
+    splits = {v.video_id: split_by_key(k) for v, k in zip(open_, keys, strict=True)}
+    return [
+        video
+        if video.split
+        else dataclasses.replace(video, split=splits[video.video_id])
+        for video in named
+    ]
+
+
+def _video(card, root: Path, line: int, row) -> Video:
+    path = (row["path"] or "").strip()
+    label = _LABELS.get((row["label"] or "").strip().lower())
+    split = (row.get("split") or "").strip().lower()
+    groups = tuple(g.strip() for g in (row.get("group") or "").split(";") if g.strip())
+    if not path or label is None or split not in ("", *SPLITS):
+        raise DataError(
+            f"Expected a path, a label of 0, 1, real or fake and, if given, a split of "
+            f"{', '.join(SPLITS)} in line {line} of {root}. Received: {dict(row)}."
+        )
+    method = (row.get("method") or "").strip() or "fake"
+    return Video(
+        f"{card.name}/{path.lstrip('/')}",
+        root.parent / path,
+        split,
+        label,
+        method if label else REAL,
+        groups,
+    )

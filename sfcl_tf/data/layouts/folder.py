@@ -1,0 +1,92 @@
+"""Any folder with `real/` and `fake/`, of videos or images, at any depth.
+
+    real/a.mp4, fake/b.mp4                    split 80 : 10 : 10 by file name
+    fake/NAME/b.mp4                           NAME is the manipulation method
+    train/real/a.mp4, test/fake/b.mp4, ...    splits as they are
+
+Nothing tells who is in them: keep a person in one split by giving splits, or by a
+CSV with a column `group`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sfcl_tf.data.listing import (
+    IMAGE_SUFFIXES,
+    REAL,
+    SPLITS,
+    VIDEO_SUFFIXES,
+    Listing,
+    Video,
+    split_by_key,
+)
+
+OPTIONS: dict = {}
+FAKE = "fake"
+
+
+def place(card) -> str:
+    """Returns where files belong."""
+    return f"{card.folder}/{{real,fake}}/"
+
+
+def is_here(folder: Path, card) -> bool:
+    """Tells whether a folder holds `real` and `fake`, or splits that do."""
+    return any(
+        (base / label).is_dir()
+        for base in (folder, *(folder / split for split in SPLITS))
+        for label in (REAL, FAKE)
+    )
+
+
+def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
+    """Lists every video and image below."""
+    bases = [(split, root / split) for split in SPLITS if (root / split).is_dir()]
+    videos, unlisted = [], []
+    for split, base in bases or [(None, root)]:
+        for label in (REAL, FAKE):
+            for path in _files(base / label):
+                if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+                    unlisted.append(path)
+                    continue
+                video = _video(card, root, base, split, path)
+                if video.label == 0 or not methods or video.method in methods:
+                    videos.append(video)
+    return Listing(tuple(videos), unlisted=tuple(unlisted))
+
+
+def _video(card, root, base, split, path) -> Video:
+    below = path.relative_to(base)
+    label = int(below.parts[0] == FAKE)
+    method = REAL
+    if label:
+        method = below.parts[1] if len(below.parts) > 2 else FAKE
+    # With its suffix: `a.mp4` and `a.avi` are two.
+    video_id = f"{card.name}/{path.relative_to(root).as_posix()}"
+    return Video(video_id, path, split or split_by_key(path.stem), label, method, ())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yields files below a folder, sorted; each folder once, links or not."""
+    seen = set()
+
+    def walk(place: Path) -> Iterator[Path]:
+        try:
+            status = place.stat()
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError:
+            return
+        if (status.st_dev, status.st_ino) in seen:
+            return  # a link back to where we came from
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = Path(entry.path)
+            if path.is_dir():
+                yield from walk(path)
+            else:
+                yield path
+
+    yield from walk(folder)

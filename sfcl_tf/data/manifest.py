@@ -1,0 +1,194 @@
+"""What a preparation gave: one manifest a split, beside its shards."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from sfcl_tf.config import DataConfig
+from sfcl_tf.data.cards import Card, record_settings
+from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.data.output import write_json
+from sfcl_tf.data.region import CONTEXT, SCHEMA
+from sfcl_tf.errors import DataError
+
+DETECTOR = "dlib-hog-2"
+MANIFEST = "manifest.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides which faces records hold, beside the data set.
+
+    Attributes:
+        frames: Frames wanted of each video, evenly spaced in time.
+        faces: `largest` follows the largest face; `all` every face; `full` takes
+            the whole picture for one.
+        boxes: Digest of a file of boxes that replaces the detector; else empty.
+    """
+
+    frames: int
+    faces: Literal["largest", "all", "full"] = "largest"
+    boxes: str = ""
+
+    @classmethod
+    def of(cls, data: DataConfig) -> "Settings":
+        """Returns what a configuration says.
+
+        Raises:
+            DataError: If the file of boxes cannot be read.
+        """
+        boxes = ""
+        if data.boxes:
+            try:
+                content = Path(data.boxes).read_bytes()
+            except OSError as error:
+                raise DataError(
+                    f"Expected face boxes in JSON. Received: {data.boxes} "
+                    f"({error.strerror}). Give the file by --boxes."
+                ) from error
+            boxes = hashlib.sha256(content).hexdigest()[:16]
+        return cls(data.frames, data.faces, boxes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The prepared videos of one or more splits.
+
+    Attributes:
+        folder: The records' folder.
+        card: The data set's name.
+        settings: How they were prepared.
+        videos: The report of each video; see `prepare_video`.
+        missing: Ids of the videos that the lists name and the collection lacks.
+    """
+
+    folder: Path
+    card: str
+    settings: Settings
+    videos: tuple[dict[str, Any], ...]
+    missing: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames wanted of each video."""
+        return self.settings.frames
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the settings; the end of the folder's name."""
+        return self.folder.name.rpartition("-")[2]
+
+    def split(self, name: str) -> list[dict[str, Any]]:
+        """Returns the reports of a split's videos that gave records."""
+        return [v for v in self.videos if v["split"] == name and v["records"]]
+
+    def shards(self, name: str) -> list[Path]:
+        """Returns the shards of a split."""
+        return [self.folder / video["shard"] for video in self.split(name)]
+
+    def require(self, splits: tuple[str, ...]) -> "Manifest":
+        """Returns itself if each of the splits has records.
+
+        Raises:
+            DataError: If one has none; it says why.
+        """
+        for split in splits:
+            if not self.split(split):
+                failed = [v for v in self.videos if v["split"] == split][:5]
+                reasons = " ".join(f"{v['video_id']}: {v['reason']}." for v in failed)
+                raise DataError(
+                    f"Expected faces in the split `{split}` of {self.card}. Received: "
+                    f"none. {reasons}"
+                )
+        return self
+
+    def of_methods(self, methods: tuple[str, ...]) -> "Manifest":
+        """Returns the manifest without the fakes of other methods."""
+        if not methods:
+            return self
+        kept = (v for v in self.videos if not v["label"] or v["method"] in methods)
+        return dataclasses.replace(self, videos=tuple(kept))
+
+    def joined(self, other: "Manifest") -> "Manifest":
+        """Returns the manifest of this one's splits and another's."""
+        return dataclasses.replace(
+            self,
+            videos=(*self.videos, *other.videos),
+            missing=(*self.missing, *other.missing),
+        )
+
+    def coverage(self, split: str | None = None) -> dict[str, Any]:
+        """Counts frames wanted and frames with a face, and names the rest."""
+        videos = [v for v in self.videos if split in (None, v["split"])]
+        return {
+            "videos": len(videos),
+            "frames_wanted": sum(v["frames_wanted"] for v in videos),
+            "frames_with_face": sum(v["frames_with_face"] for v in videos),
+            "records": sum(v["records"] for v in videos),
+            "without_records": {
+                v["video_id"]: v["status"] for v in videos if not v["records"]
+            },
+        }
+
+
+def fingerprint(card: Card, settings: Settings) -> str:
+    """Returns 8 hex digits that differ where prepared records would.
+
+    Methods and splits do not count: they choose videos, not what is in a record.
+    """
+    values = {
+        "schema": SCHEMA,
+        "context": CONTEXT,
+        "detector": DETECTOR,
+        **dataclasses.asdict(settings),
+        **record_settings(card),
+    }
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def records_folder(card: Card, settings: Settings, records: Path) -> Path:
+    """Returns where a card's records lie below the folder for all records."""
+    return Path(records) / f"{card.name}-{fingerprint(card, settings)}"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Reads the manifests of the splits that were prepared; `None` without any.
+
+    Raises:
+        DataError: If one is damaged.
+    """
+    found = None
+    for split in SPLITS:
+        path = folder / split / MANIFEST
+        if not path.is_file():
+            continue
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            part = Manifest(
+                folder,
+                values["card"],
+                Settings(**values["settings"]),
+                tuple(values["videos"]),
+                tuple(values["missing"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"Expected a manifest written by `sfcl prepare`. Received: {path} "
+                f"({error!r}). Remove that file and prepare again: no shard is lost."
+            ) from error
+        found = part if found is None else found.joined(part)
+    return found
+
+
+def write_manifest(manifest: Manifest, split: str, missing: list[str]) -> None:
+    """Writes a split's part of a manifest."""
+    values = {
+        "card": manifest.card,
+        "settings": dataclasses.asdict(manifest.settings),
+        "videos": [v for v in manifest.videos if v["split"] == split],
+        "missing": missing,
+    }
+    write_json(manifest.folder / split / MANIFEST, values)

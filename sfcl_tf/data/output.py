@@ -1,0 +1,70 @@
+"""Writing files so that one that exists is whole, and saying why one could not be."""
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sfcl_tf.errors import DataError
+
+_NO_SPACE = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
+
+
+class NotWrittenError(DataError):
+    """A file could not be written."""
+
+
+class DiskFullError(NotWrittenError):
+    """A file could not be written, for no space is left."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary name; what is written there takes the name `path` at the end.
+
+    If nothing lies there at the end, or an error is raised, `path` stays as it was.
+
+    Raises:
+        NotWrittenError: If writing fails.
+        DiskFullError: If it fails for lack of space.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if temporary.exists():
+            temporary.replace(path)
+    except Exception as error:
+        told = _writing_error(error)
+        if told is None:
+            raise
+        kind = DiskFullError if any(t in told for t in _NO_SPACE) else NotWrittenError
+        raise kind(
+            f"Expected to write {path}. Received: {told}. Free some space or choose "
+            "another folder, and run the command again: it goes on where it stopped."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _writing_error(error: Exception) -> str | None:
+    """Returns what the system says of a failed write; `None` for other errors."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # TensorFlow's file system has errors of its own, known where it is loaded.
+    if type(error).__module__.startswith("tensorflow"):
+        return str(getattr(error, "message", error))
+    return None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes JSON in UTF-8.
+
+    Raises:
+        NotWrittenError: If writing fails.
+    """
+    with replacing(path) as temporary:
+        text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text, "utf-8")
