@@ -252,6 +252,8 @@ def _is_large(face: Face, picture: Picture) -> bool:
 
 def _identity(path: Path) -> dict[str, Any]:
     """Returns a file's size, and the digest of its first 64 KiB."""
+    if not path.is_file():  # a pipe would be waited for, for ever
+        raise DataError(f"Expected a file. Received: {path}, which is none.")
     with path.open("rb") as file:
         head = hashlib.sha256(file.read(_DIGEST_BYTES)).hexdigest()
     return {"bytes": path.stat().st_size, "sha256_head": head}

@@ -90,9 +90,10 @@ def encode_record(picture, face, video, facts) -> bytes:
 
 
 def _feature(values):
-    if isinstance(values[0], float):
+    kind = type(values[0]) if values else str  # an image need not have sources
+    if issubclass(kind, float):
         return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    if isinstance(values[0], int):
+    if issubclass(kind, int):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
     values = [v.encode() if isinstance(v, str) else v for v in values]
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
