@@ -10,6 +10,8 @@ HERE = Path(__file__).parent
 BENCHMARKS = (
     ("spectral.py", "dct"),
     ("spectral.py", "sida"),
+    ("prepare.py", "32"),
+    ("prepare.py", "270"),
     ("model.py", "tiny"),
     ("model.py", "paper"),
 )
