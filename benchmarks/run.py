@@ -10,8 +10,9 @@ HERE = Path(__file__).parent
 BENCHMARKS = (
     ("spectral.py", "dct"),
     ("spectral.py", "sida"),
-    ("prepare.py", "32"),
-    ("prepare.py", "270"),
+    ("faces.py",),
+    ("prepare.py", "32", "270"),
+    ("memory.py",),
     ("model.py", "tiny"),
     ("model.py", "paper"),
 )
@@ -42,8 +43,8 @@ def command_line():
 def main():
     """Runs all and returns the exit code."""
     failed = not command_line()
-    for script, argument in BENCHMARKS:
-        command = [sys.executable, str(HERE / script), argument]
+    for script, *arguments in BENCHMARKS:
+        command = [sys.executable, str(HERE / script), *arguments]
         failed |= subprocess.run(command).returncode != 0
     return int(failed)
 

@@ -63,7 +63,7 @@ def test_real_videos_become_an_exported_detector(media, tmp_path):
     assert results["summary"]["frame"]["n"] == 8
     assert set(results["summary"]["methods"]) == {"FaceSwap"}
     assert results["coverage"]["frames_with_face"] == 8
-    assert "4993 more that its lists name are not there" in printed
+    assert "not there, but named by its lists: 4993" in printed
     assert "634" in printed
     folder = next(tmp_path.glob("records/ff_c23-*"))
     videos = read_manifest(folder).videos

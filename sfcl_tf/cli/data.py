@@ -49,11 +49,11 @@ def find_videos(args, data):
     card = load_card(data.dataset)
     root = _root(card, args)
     listing = list_videos(card, root, data.methods)
-    told = f"{card.title}: {len(listing.videos)} videos and images in {root}"
+    told = f"{card.title}: {len(listing.videos)} files in {root}"
     if listing.missing and not _is_made_here(card, args):
-        told += f"; {len(listing.missing)} more that its lists name are not there"
+        told += f"; not there, but named by its lists: {len(listing.missing)}"
     if listing.left_out:
-        told += f"; {len(listing.left_out)} left out, with people of two splits"
+        told += f"; left out, with people of two splits: {len(listing.left_out)}"
     say(told)
     return listing
 
@@ -76,7 +76,7 @@ def prepare_listing(args, data, card, listing):
             reused += now.reused
             note = f"{failed} failed" if failed else ""
             bar.update(task, completed=now.done, note=note)
-            tenth = max(now.total // 10, 1)
+            tenth = -(-now.total // 10)
             if not (console.is_terminal or now.reused or now.done % tenth):
                 say(f"  {now.done} of {now.total} videos; {failed} failed")
 
@@ -145,9 +145,9 @@ def show_coverage(manifest) -> None:
         "videos",
         "real",
         "fake",
-        "frames wanted",
-        "with a face",
-        "coverage %",
+        "frames",
+        "with face",
+        "in %",
         "records",
     )
     for split in SPLITS:

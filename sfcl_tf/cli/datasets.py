@@ -10,22 +10,23 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
+    from rich.padding import Padding
     from rich.table import Table
 
     from sfcl_tf.cli.console import console, say
     from sfcl_tf.data.cards import card_names, load_card
     from sfcl_tf.data.layouts import reader
 
-    shown = Table(title="Data sets", title_justify="left", title_style="bold")
-    for column in ("card", "what", "how to get it", "licence"):
-        shown.add_column(column, overflow="fold")
     for name in card_names():
         card = load_card(name)
-        where = f"{card.source}\nto {reader(card.layout).place(card)}"
-        shown.add_row(name, card.title, where, card.licence)
-    console.print(shown)
+        console.print(f"[bold]{name}[/]  {card.title}", highlight=False)
+        facts = Table.grid(padding=(0, 2))
+        facts.add_row("from", card.source)
+        facts.add_row("licence", card.licence)
+        facts.add_row("lies at", reader(card.layout).place(card))
+        console.print(Padding(facts, (0, 0, 1, 2)))
     say(
-        "Of your own: `sfcl prepare ./DIR` with DIR/real and DIR/fake, videos or "
-        "images; `sfcl prepare LIST.csv` with path,label[,split][,group][,method]; or "
+        "Of your own: `sfcl prepare ./DIR` with DIR/real and DIR/fake, videos or\n"
+        "images; `sfcl prepare LIST.csv` with path,label[,split][,group][,method]; or\n"
         "a card, `sfcl prepare CARD.toml`."
     )

@@ -9,7 +9,9 @@ import numpy as np
 
 # HOG finds faces from 80 px: at this short side, those of a sixth of the frame.
 _FAST_SHORT_SIDE = 480
-_UPSAMPLE_BELOW = 800
+# Short sides up to which a picture is enlarged, which finds faces from 40 px.
+_ENLARGED_UP_TO = 800
+_ENLARGED_UP_TO_THOROUGHLY = 1200
 # Near a known face the picture is scaled so that HOG's first few windows fit it.
 _NEAR_FACE = 104
 _NEAR_MARGIN = 2.2
@@ -47,13 +49,13 @@ class Face:
 class FaceFinder:
     """dlib's frontal HOG detector on an adaptive scale.
 
-    Large pictures are searched at a short side of about 480 pixels first, which
-    finds faces from a sixth of its height; then at full size; then, if they are
-    small, at twice that.
+    Small pictures are searched at twice their size. Large ones are searched at a
+    short side of about 480 pixels first, which finds faces from a sixth of the
+    height, and at full size if there are none.
 
     Args:
-        thorough: Whether to search at full size even where a coarse look has found
-            something, so that small faces beside large ones are found.
+        thorough: Whether small faces beside large ones are wanted: there is no
+            coarse look then, and pictures of up to 1200 pixels are enlarged.
     """
 
     def __init__(self, thorough: bool = False):
@@ -62,15 +64,17 @@ class FaceFinder:
 
     def __call__(self, image: np.ndarray) -> list[Box]:
         """Finds faces in uint8 `(H, W, 3)` RGB or `(H, W)` luma, largest first."""
-        short = min(image.shape[:2])
         boxes = []
-        if short > _FAST_SHORT_SIDE * 1.25 and not self._thorough:
-            boxes = self._detect(image, _on_ladder(_FAST_SHORT_SIDE / short))
-        if not boxes:
-            boxes = self._detect(image, 1.0)
-        if not boxes and short < _UPSAMPLE_BELOW:
-            boxes = self._detect(image, 2.0)
+        for scale in self._scales(min(image.shape[:2])):
+            boxes = boxes or self._detect(image, scale)
         return sorted(boxes, key=area, reverse=True)
+
+    def _scales(self, short: int) -> tuple[float, ...]:
+        if self._thorough:
+            return (2.0 if short <= _ENLARGED_UP_TO_THOROUGHLY else 1.0,)
+        if short <= _ENLARGED_UP_TO:
+            return (2.0,)
+        return _on_ladder(_FAST_SHORT_SIDE / short), 1.0
 
     def near(self, image: np.ndarray, box: Box) -> list[Box]:
         """Finds faces around a box and of about its size, largest first.
@@ -91,14 +95,14 @@ class FaceFinder:
 
     def _detect(self, image, scale) -> list[Box]:
         height, width = image.shape[:2]
-        size = (round(width * scale), round(height * scale))
-        if min(size) < 1:
-            return []
+        # dlib finds most in what it has enlarged in its own way.
+        upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
         if scale != 1:
+            size = max(round(width * scale), 1), max(round(height * scale), 1)
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             image = cv2.resize(image, size, interpolation=method)
         found = []
-        for box in self._detector(np.ascontiguousarray(image), 0):
+        for box in self._detector(np.ascontiguousarray(image), upsample):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
             found.append(inside([round(e / scale) for e in edges], height, width))
         return [box for box in found if area(box) > 0]

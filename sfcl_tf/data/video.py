@@ -1,5 +1,6 @@
 """Decoding: frames evenly spaced over what decodes, and what the codec tells."""
 
+import array
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ _CRF = re.compile(rb"x264[^\0]*?\bcrf=(\d+(?:\.\d+)?)")
 _SEI_BYTES = 1 << 16
 # A stream that is all damage would otherwise be decoded packet by packet.
 _MAX_ERRORS = 1000
+_NO_STAMP = -(2**63)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
     """
     with _open(path) as container:
         stream = container.streams.video[0]
-        crf, stamps = float("nan"), []
+        crf, stamps = float("nan"), array.array("q")  # hours of video in few MB
         try:
             for packet in container.demux(stream):
                 if not packet.size:
@@ -66,7 +68,7 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
                 if not stamps:
                     found = _CRF.search(bytes(packet)[:_SEI_BYTES])
                     crf = float(found[1]) if found else crf
-                stamps.append(packet.pts)
+                stamps.append(_NO_STAMP if packet.pts is None else packet.pts)
         except av.FFmpegError:
             pass  # cut off: what was counted before is what there is
         context = stream.codec_context
@@ -77,9 +79,10 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
             context.pix_fmt or "unknown",
             crf,
         )
-    if None in stamps or len(set(stamps)) < len(stamps):
+    stamps = np.sort(np.asarray(stamps, np.int64))
+    if _NO_STAMP in stamps[:1] or not np.all(np.diff(stamps)):
         return facts, np.arange(len(stamps))
-    return facts, np.sort(np.asarray(stamps, np.int64))
+    return facts, stamps
 
 
 def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:

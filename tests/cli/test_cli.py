@@ -8,6 +8,7 @@ import pytest
 
 from sfcl_tf.cli import COMMANDS, doctor, main
 from sfcl_tf.cli import prepare as prepare_command
+from sfcl_tf.data.cards import card_names, load_card
 
 
 def run(*argv):
@@ -109,3 +110,13 @@ def test_doctor_finds_what_is_needed_and_misses_what_is_not_there(capsys, monkey
     monkeypatch.setattr(doctor, "_PACKAGES", ("not-installed-anywhere",))
     assert main(["doctor"]) == 1
     assert "Missing: not-installed-anywhere" in capsys.readouterr().out
+
+
+def test_every_data_set_is_listed_with_where_it_comes_from(capsys):
+    assert main(["datasets"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in card_names():
+        card = load_card(name)
+        assert f"{name} {card.title}" in shown
+        assert card.licence in shown
+    assert "Celeb-DF-v2/{Celeb-real,YouTube-real,Celeb-synthesis}/*.mp4" in shown

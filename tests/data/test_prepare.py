@@ -119,7 +119,7 @@ def test_faceless_sample_takes_a_neighbour_or_is_missing(
 
 def test_faces_too_small_for_sida_are_told_as_such(copy, again, write_clip):
     frames = [picture.rgb() for picture in decode(copy.clip("train"))]
-    small = [cv2.resize(f, (128, 128), interpolation=cv2.INTER_AREA) for f in frames]
+    small = [cv2.resize(f, (120, 120), interpolation=cv2.INTER_AREA) for f in frames]
     write_clip(copy.fake("071_054"), np.stack(small), crf=10)
     video = report(again(), "demo/Deepfakes/071_054")
     assert (video["status"], video["reason"]) == (

@@ -28,7 +28,7 @@ def command(copy, tmp_path, monkeypatch, capsys):
 def test_coverage_is_shown_and_every_failure_named(copy, command, card, tmp_path):
     copy.fake("071_054").write_bytes(b"garbage")
     out = command("--records", "mine")
-    assert f"4 videos and images in {copy.root}; 4996 more that its lists name" in out
+    assert f"4 files in {copy.root}; not there, but named by its lists: 4996" in out
     assert "demo/Deepfakes/071_054: 0 of 2 frames; Expected a readable video" in out
     assert [path.name for path in (tmp_path / "mine").iterdir()] == [
         f"demo-{fingerprint(card, Settings(2))}"
