@@ -33,17 +33,12 @@ def report(found) -> None:
 def _finding(finding) -> None:
     """Prints one finding; its details are never broken, so that they can be copied."""
     head, *rest = _wrapped(finding.message)
-    line = Text(f"{finding.severity.upper():<9}", style=_STYLES[finding.severity])
-    line.append(head, style="default not bold" if finding.severity == "info" else "")
-    console.print(line, highlight=False, soft_wrap=True)
+    style = "" if finding.severity == "info" else "bold"
+    tag = f"{finding.severity.upper():<{len(_INDENT)}}"
+    told = Text.assemble((tag, _STYLES[finding.severity]), (head, style))
     for line in rest:
-        console.print(
-            f"{_INDENT}{line}",
-            style="" if finding.severity == "info" else "bold",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        told.append(f"\n{_INDENT}{line}", style)
+    console.print(told, soft_wrap=True)
     for detail in finding.details[:_DETAILS_SHOWN]:
         say(f"{_INDENT}- {detail}")
     more = len(finding.details) - _DETAILS_SHOWN

@@ -54,6 +54,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
     parent = multiprocessing.parent_process()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    import sfcl_tf.data.footage  # noqa: F401 - now, and not in the time of a file
 
 
 def _end_with(parent) -> None:

@@ -24,7 +24,9 @@ class Separation:
     counts: dict[str, tuple[int, int]]
 
 
-def separation(values: Sequence, labels: Sequence[int]) -> Separation | None:
+def separation(
+    values: Sequence, labels: Sequence[int], least: float = 0.5
+) -> Separation | None:
     """Measures how well values tell the labels.
 
     Numbers are split at the best threshold: the balanced accuracy is
@@ -36,9 +38,11 @@ def separation(values: Sequence, labels: Sequence[int]) -> Separation | None:
     Args:
         values: All text, or all numbers.
         labels: 1 = fake, 0 = real.
+        least: The least balanced accuracy that is of interest.
 
     Returns:
-        The separation; `None` where there is one class, or one value, only.
+        The separation; `None` where it is less than that, or where there is one
+        class, or one value, only.
 
     Example:
         >>> found = separation(["a"] * 10 + ["b"] * 10, [0] * 10 + [1] * 10)
@@ -57,21 +61,27 @@ def separation(values: Sequence, labels: Sequence[int]) -> Separation | None:
     fakes = np.bincount(place, weights=labels).astype(int)
     by_value = sorted(zip(totals, unique, fakes, strict=True), key=lambda v: -v[0])
     counts = {str(name): (int(n - f), int(f)) for n, name, f in by_value}
-    if ordered:
-        totals, fakes = _binned(totals, fakes)
+    if len(totals) > _MOST_VALUES:
+        totals, fakes = _joined(totals, fakes, ordered)
     found = _distance(totals, fakes[None], ordered)[0]
+    accuracy = min((1 + float(found)) / 2, 1.0)
+    if accuracy < least:
+        return None
     rng = np.random.default_rng(0)  # the same collection gives the same report
     drawn = rng.multivariate_hypergeometric(totals, labels.sum(), _DRAWS)
-    as_good = np.sum(_distance(totals, drawn, ordered) >= found - 1e-9)
-    return Separation((1 + found) / 2, (1 + as_good) / (1 + _DRAWS), counts)
+    as_good = int(np.sum(_distance(totals, drawn, ordered) >= found - 1e-9))
+    return Separation(accuracy, (1 + as_good) / (1 + _DRAWS), counts)
 
 
-def _binned(totals, fakes):
-    """Joins neighbouring numbers where there are too many to deal out in no time."""
-    if len(totals) <= _MOST_VALUES:
-        return totals, fakes
-    share = (np.cumsum(totals) - totals) * _MOST_VALUES // totals.sum()
-    starts = np.unique(share, return_index=True)[1]
+def _joined(totals, fakes, ordered: bool):
+    """Joins neighbouring numbers, or rare texts: many take long to deal out."""
+    if not ordered:
+        order = np.argsort(-totals, kind="stable")
+        totals, fakes = totals[order], fakes[order]
+        starts = np.arange(_MOST_VALUES)
+    else:
+        share = (np.cumsum(totals) - totals) * _MOST_VALUES // totals.sum()
+        starts = np.unique(share, return_index=True)[1]
     return np.add.reduceat(totals, starts), np.add.reduceat(fakes, starts)
 
 
