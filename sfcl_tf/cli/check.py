@@ -14,6 +14,7 @@ first, with what to do about it. The exit code is 3 if there are errors.
 from pathlib import Path
 
 from sfcl_tf.cli import options
+from sfcl_tf.quiet import import_tensorflow
 
 _TIMEOUT = 600
 
@@ -61,6 +62,8 @@ def _check(args, card, data):
     from sfcl_tf.data.check import check
     from sfcl_tf.data.output import write_json
 
+    if args.deep:
+        import_tensorflow()
     alone = args.json == "-"
     root, made_here = _root(args, card, data)
     bar = progress()
@@ -130,8 +133,6 @@ def _show(args, card, config):
             f"sfcl prepare {args.dataset} --frames {settings.frames}"
             + (f" --faces {settings.faces}" if settings.faces != "largest" else "")
         )
-    from sfcl_tf.quiet import import_tensorflow
-
     import_tensorflow()
     from sfcl_tf.data.contact_sheet import contact_sheet
     from sfcl_tf.data.pipeline import InputPipeline
