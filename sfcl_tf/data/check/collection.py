@@ -1,6 +1,7 @@
 """What a check's rules are told: a card, its collection's folder, and its listing."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 from sfcl_tf.config import DataConfig
@@ -26,8 +27,14 @@ class Collection:
 
     def place(self, path: Path) -> str:
         """Returns a path as it is told: below the collection where it lies there."""
-        folder = self.root.parent if self.root.is_file() else self.root
-        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+        try:
+            return str(path.relative_to(self._folder))
+        except ValueError:
+            return str(path)
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        return self.root.parent if self.root.is_file() else self.root
 
     @property
     def named(self) -> tuple[Video, ...]:

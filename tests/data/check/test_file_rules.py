@@ -39,7 +39,7 @@ def test_unreadable_file_is_an_error_with_its_reason(told, facts):
     assert found.details == ("real/b.mp4: Bad data", "real/c.mp4: not read after 3 s")
 
 
-def test_one_file_under_both_labels_is_an_error(told, facts, video):
+def test_one_file_under_both_labels_is_an_error(told, facts):
     same = facts("real/a.mp4", digest="x"), facts("fake/a.mp4", digest="x")
     (found,) = told(file_rules.duplicates, *same, facts("real/b.mp4"))
     assert (found.code, found.severity) == ("duplicates_of_both_labels", "error")
