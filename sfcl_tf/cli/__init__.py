@@ -9,7 +9,7 @@ from sfcl_tf import __version__
 from sfcl_tf.errors import SfclError
 
 # In the order in which the data goes.
-COMMANDS = ("datasets", "prepare", "train", "evaluate", "export", "doctor")
+COMMANDS = ("datasets", "prepare", "check", "train", "evaluate", "export", "doctor")
 
 
 def main(argv=None) -> int:

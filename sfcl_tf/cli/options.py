@@ -31,22 +31,22 @@ def add_data(parser):
     )
 
 
-def add_preparation(parser):
-    """Adds how records are made."""
+def add_preparation(parser, timeout=6 * 3600):
+    """Adds how records are made; `timeout` is the default of that option."""
     group = parser.add_argument_group("preparation")
     group.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes that prepare videos (default: one a core)",
+        help="processes that read videos (default: one a core)",
     )
     group.add_argument(
         "--timeout",
         type=float,
-        default=6 * 3600,
+        default=timeout,
         metavar="S",
-        help="give a video up after so many seconds (default: 21600)",
+        help="give a video up after so many seconds (default: %(default)s)",
     )
     group.add_argument(
         "--faces",

@@ -1,0 +1,142 @@
+"""Say what is wrong with a data set, before or after it is prepared.
+
+Every file is opened: what is missing, unreadable, there twice, compressed otherwise
+than the card says, or gives its label away; and what the lists say: counts, balance,
+people in two splits. Of what is prepared: coverage of faces, and whole shards. Worst
+first, with what to do about it. The exit code is 3 if there are errors.
+
+  sfcl check ff_c23 --data-root /data
+  sfcl check ./my_clips --json report.json
+  sfcl check dfdc --quick
+  sfcl check ff_c23 --show crops.png
+"""
+
+from pathlib import Path
+
+from sfcl_tf.cli import options
+from sfcl_tf.quiet import import_tensorflow
+
+_TIMEOUT = 600
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument("dataset", metavar="CARD", help="data set, such as ff_c23")
+    group = parser.add_argument_group("check")
+    group.add_argument(
+        "--quick", action="store_true", help="open no file: lists and records only"
+    )
+    group.add_argument(
+        "--deep", action="store_true", help="read every record that is prepared, too"
+    )
+    group.add_argument(
+        "--json", metavar="FILE", help="write the report as JSON; - for JSON alone"
+    )
+    group.add_argument(
+        "--show",
+        metavar="PNG",
+        help="instead of a check, draw prepared crops as training sees them, with "
+        "labels and spectra",
+    )
+    options.add_data(parser)
+    options.add_preparation(parser, timeout=_TIMEOUT)
+    options.add_config(parser)
+
+
+def run(args):
+    """Runs the subcommand; returns 3 if there are errors."""
+    from sfcl_tf.data.cards import load_card
+
+    config = options.config(args)
+    card = load_card(config.data.dataset)
+    if args.show:
+        return _show(args, card, config)
+    return _check(args, card, config.data)
+
+
+def _check(args, card, data):
+    import json
+
+    from sfcl_tf.cli import show_check
+    from sfcl_tf.cli.console import progress, say
+    from sfcl_tf.data.check import check
+    from sfcl_tf.data.output import write_json
+
+    if args.deep:
+        import_tensorflow()
+    alone = args.json == "-"
+    root, made_here = _root(args, card, data)
+    bar = progress()
+    bar.disable |= alone or args.quick
+    with bar:
+        task = bar.add_task("reading", total=None, note="")
+        report = check(
+            card,
+            root,
+            data,
+            options.records(args),
+            read=not args.quick,
+            deep=args.deep,
+            whole=made_here,
+            workers=args.workers,
+            timeout=args.timeout,
+            on_file=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    values = report.to_dict()
+    if alone:
+        print(json.dumps(values, indent=1, ensure_ascii=False))
+    else:
+        show_check.report(report)
+        if args.json:
+            write_json(Path(args.json), values)
+            say(f"Report: {args.json}")
+    return 0 if report.sound else 3
+
+
+def _root(args, card, data):
+    """Returns the collection, and whether it is made by this software.
+
+    The collection is `None` where only its records are there.
+    """
+    from sfcl_tf.cli.data import make_demo_data
+    from sfcl_tf.data.cards import find_root
+    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+    from sfcl_tf.errors import DataError
+
+    roots = options.data_roots(args)
+    if card.name == "demo" and not roots:
+        return make_demo_data(Path(args.demo_dir)), True
+    try:
+        return find_root(card, roots), False
+    except DataError:
+        folder = records_folder(card, Settings.of(data), options.records(args))
+        if read_manifest(folder) is None:
+            raise
+        return None, False
+
+
+def _show(args, card, config):
+    """Draws a contact sheet of the first prepared split."""
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.data.listing import SPLITS
+    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+    from sfcl_tf.errors import DataError
+
+    settings = Settings.of(config.data)
+    folder = records_folder(card, settings, options.records(args))
+    manifest = read_manifest(folder)
+    manifest = manifest and manifest.of_methods(config.data.methods)
+    splits = [split for split in SPLITS if manifest and manifest.split(split)]
+    if not splits:
+        raise DataError(
+            f"Expected prepared faces in {folder}. Received: none. Prepare them first: "
+            f"sfcl prepare {args.dataset} --frames {settings.frames}"
+            + (f" --faces {settings.faces}" if settings.faces != "largest" else "")
+        )
+    import_tensorflow()
+    from sfcl_tf.data.contact_sheet import contact_sheet
+    from sfcl_tf.data.pipeline import InputPipeline
+
+    path = Path(args.show)
+    contact_sheet(InputPipeline(manifest, config), splits[0], path)
+    say(f"Crops of {card.title}, {splits[0]} split: {path}")
