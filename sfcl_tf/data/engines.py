@@ -1,12 +1,8 @@
 """What runs a preparation's work: this process, a pool of processes, or a cluster."""
 
-import concurrent.futures
 import dataclasses
 import functools
-import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Any
 from sfcl_tf.data.boxes import FrameBoxes
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.manifest import Settings
+from sfcl_tf.data.processes import run_apart
 
 Result = tuple[dict[str, Any], float]
 """A video's report, and the seconds that it took."""
@@ -69,36 +66,16 @@ def process_pool(workers: int, timeout: float = DEFAULT_TIMEOUT) -> Engine:
 
 
 def _in_pool(tasks: Iterable[Task], workers: int, timeout: float) -> Iterator[Result]:
-    from pebble import ProcessExpired, ProcessPool
-
     tasks = list(tasks)
-    if not tasks:
-        return
-    pool = ProcessPool(
-        min(workers, len(tasks)),
-        initializer=_start_worker,
-        context=multiprocessing.get_context("spawn"),  # TensorFlow survives no fork
-    )
-    try:
-        futures = {pool.schedule(task, timeout=timeout): task for task in tasks}
-        for future in concurrent.futures.as_completed(futures):
-            task = futures.pop(future)
-            try:
-                yield future.result()
-            except concurrent.futures.TimeoutError:
-                yield task.failed("timed_out", f"not done after {timeout:g} s")
-            except ProcessExpired as error:
-                yield task.failed("crashed", f"exit code {error.exitcode}")
-        pool.close()
-        pool.join()
-    finally:
-        pool.stop()
-        pool.join()
+    for outcome in run_apart(tasks, workers, timeout, ready_to_prepare):
+        if outcome.status == "done":
+            yield outcome.result
+        else:
+            yield tasks[outcome.place].failed(outcome.status, outcome.reason)
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def ready_to_prepare() -> None:
+    """Imports what preparing a video needs, on the CPU and on one thread."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import cv2
 
@@ -106,11 +83,3 @@ def _start_worker() -> None:
 
     import_tensorflow()
     cv2.setNumThreads(1)
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is killed, which closes nothing by itself."""
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sfcl_tf.data.check.pool import run_apart
 from sfcl_tf.data.listing import Video
+from sfcl_tf.data.processes import run_apart
 
 _DIGEST_BYTES = 1 << 20
 
@@ -80,17 +80,18 @@ def survey(
     videos = tuple(videos)
     facts = [FileFacts(video) for video in videos]
     jobs = [functools.partial(look_at, video) for video in videos]
-    ended = run_apart(jobs, workers, timeout)
-    for done, (place, found, problem) in enumerate(ended, 1):
-        facts[place] = found or FileFacts(videos[place], problem)
+    ended = run_apart(jobs, workers, timeout, _ready_to_look)
+    for done, outcome in enumerate(ended, 1):
+        failed = FileFacts(videos[outcome.place], outcome.reason)
+        facts[outcome.place] = outcome.result or failed
         if on_file:
             on_file(done, len(videos))
     alike = [place for group in alike_places(facts) for place in group]
     alike = [place for place in alike if not facts[place].whole]
     jobs = [functools.partial(_digest, facts[place].video.path) for place in alike]
-    for number, digest, _ in run_apart(jobs, workers, timeout):
-        place = alike[number]
-        changes = {"digest": digest, "whole": True} if digest else {"digest": ""}
+    for outcome in run_apart(jobs, workers, timeout, _ready_to_look):
+        place, digest = alike[outcome.place], outcome.result or ""
+        changes = {"digest": digest, "whole": bool(digest)}
         facts[place] = dataclasses.replace(facts[place], **changes)
     return tuple(facts)
 
@@ -102,6 +103,10 @@ def alike_places(facts: Iterable[FileFacts]) -> list[list[int]]:
         if found.digest:
             groups.setdefault(found.digest, []).append(place)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _ready_to_look() -> None:
+    import sfcl_tf.data.footage  # noqa: F401
 
 
 def look_at(video: Video) -> FileFacts:

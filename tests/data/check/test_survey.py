@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sfcl_tf.data.check.pool import run_apart
 from sfcl_tf.data.check.survey import look_at, survey
 from sfcl_tf.data.listing import Video
+from sfcl_tf.data.processes import Outcome, run_apart
 
 
 @pytest.fixture
@@ -94,16 +94,16 @@ def test_survey_goes_on_past_a_file_that_hangs(at, write_clip, blank):
         timeout=3,
         on_file=lambda *counts: seen.append(counts),
     )
-    assert [facts.problem for facts in found] == ["", "not read after 3 s", ""]
+    assert [facts.problem for facts in found] == ["", "not done after 3 s", ""]
     assert [facts.crf for facts in found] == [23, None, 30]
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_process_that_dies_costs_its_own_file_alone():
     jobs = [functools.partial(os._exit, 7), time.time, functools.partial(int, "5")]
-    ended = {place: rest for place, *rest in run_apart(jobs, 1, 30)}
-    assert ended[0] == [None, "the process that read it died (7)"]
-    assert ended[2] == [5, ""]
+    ended = {o.place: o for o in run_apart(jobs, 1, 30, functools.partial(int, "0"))}
+    assert ended[0] == Outcome(0, None, "crashed", "its process died, exit code 7")
+    assert ended[2] == Outcome(2, 5)
     assert len(ended) == 3
 
 

@@ -1,0 +1,92 @@
+"""Looking at files in other processes: one that crashes or hangs costs itself alone."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        place: Its place among the jobs.
+        result: What it returned; `None` if it did not.
+        status: `done`, `timed_out` or `crashed`.
+        reason: Why it is not done.
+    """
+
+    place: int
+    result: Any
+    status: str = "done"
+    reason: str = ""
+
+
+def run_apart(
+    jobs: Sequence[Callable[[], Any]],
+    workers: int,
+    timeout: float,
+    warm_up: Callable[[], None],
+) -> Iterator[Outcome]:
+    """Calls each job in a pool of processes.
+
+    An exception that a job raises is raised here; the others are ended then.
+
+    Args:
+        jobs: They must pickle.
+        workers: Processes.
+        timeout: Seconds after which a job is given up.
+        warm_up: Called first in each process; it imports what jobs need, so that this
+            is not in their time.
+
+    Yields:
+        An `Outcome` for each job, as they end.
+    """
+    from pebble import ProcessExpired, ProcessPool
+
+    if not jobs:
+        return
+    pool = ProcessPool(
+        min(workers, len(jobs)),
+        initializer=functools.partial(_start_worker, warm_up),
+        context=multiprocessing.get_context("spawn"),  # TensorFlow survives no fork
+    )
+    try:
+        places = {
+            pool.schedule(job, timeout=timeout): place for place, job in enumerate(jobs)
+        }
+        for future in concurrent.futures.as_completed(places):
+            place = places.pop(future)
+            try:
+                yield Outcome(place, future.result())
+            except concurrent.futures.TimeoutError:
+                reason = f"not done after {timeout:g} s"
+                yield Outcome(place, None, "timed_out", reason)
+            except ProcessExpired as error:
+                reason = f"its process died, exit code {error.exitcode}"
+                yield Outcome(place, None, "crashed", reason)
+        pool.close()
+        pool.join()
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _start_worker(warm_up) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    warm_up()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is killed, which closes nothing by itself."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
