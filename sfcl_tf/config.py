@@ -51,6 +51,7 @@ class DataConfig:
     boxes: str = ""  # a JSON of face boxes instead of a detector
     margin: float = 1.3  # side of the crop, in sides of the face's square box
     snap_to_grid: bool = True  # crop on the codec's 8-pixel grid
+    dct_channels: Literal["ycbcr", "y"] = "ycbcr"  # "y": DCT and SIDA of luma alone
     real_repeat: int | Literal["auto"] = 1  # the card may say otherwise
     shuffle_buffer: int = 1024  # examples
     parallel_calls: int = 0  # 0: as many as tf.data sees fit

@@ -119,7 +119,7 @@ class InputPipeline:
                 tf.random.experimental.stateless_fold_in(seed, key),
             )
             label = tf.cast(record["label"], tf.float32)[None]
-            return model_inputs(crop, self.config.model.image_size, basis), label
+            return self._inputs(crop, basis), label
 
         examples = records.map(example, self._parallel, deterministic=True)
         return examples.batch(train.batch_size, drop_remainder=True)
@@ -135,9 +135,7 @@ class InputPipeline:
 
         def example(serialized):
             record = parse_record(serialized)
-            inputs = model_inputs(
-                self._crop(record), self.config.model.image_size, basis
-            )
+            inputs = self._inputs(self._crop(record), basis)
             label = tf.cast(record["label"], tf.float32)[None]
             return inputs, label, {name: record[name] for name in META}
 
@@ -166,6 +164,10 @@ class InputPipeline:
             data.margin,
             GRID if data.snap_to_grid else 1,
         )
+
+    def _inputs(self, crop, basis):
+        size, channels = self.config.model.image_size, self.config.data.dct_channels
+        return model_inputs(crop, size, basis, channels)
 
     @property
     def _parallel(self):
