@@ -85,6 +85,18 @@ class InputPipeline:
         )
         return self._prefetched(batches)
 
+    def crop(self, record, box=None):
+        """Cuts a parsed record's face out, or another box of its region.
+
+        Returns:
+            The crop, `(side, side, 3)` uint8 RGB at native resolution.
+        """
+        data = self.config.data
+        region = decode_region(record["png"])
+        snap = GRID if data.snap_to_grid else 1
+        box = record["box"] if box is None else box
+        return crop_face(region, box, data.margin, snap)
+
     def training_crop(self, record, repeat, epoch):
         """Cuts and augments a crop as training does.
 
@@ -102,7 +114,7 @@ class InputPipeline:
         key = tf.strings.to_hash_bucket_fast(tf.strings.join(example, "/"), 1 << 62)
         seed = tf.random.experimental.stateless_fold_in(self._epoch_seed(epoch), key)
         drawn = draw(self.config.augment, seed)
-        crop = self._crop(record, vary_box(record["box"], drawn))
+        crop = self.crop(record, vary_box(record["box"], drawn))
         return vary_crop(crop, drawn), drawn
 
     def _epoch_seed(self, epoch):
@@ -156,7 +168,7 @@ class InputPipeline:
 
         def example(serialized):
             record = parse_record(serialized)
-            inputs = self._inputs(self._crop(record, record["box"]), basis)
+            inputs = self._inputs(self.crop(record), basis)
             label = tf.cast(record["label"], tf.float32)[None]
             return inputs, label, {name: record[name] for name in META}
 
@@ -169,18 +181,13 @@ class InputPipeline:
         def example(serialized):
             record = parse_record(serialized)
             meta = {name: record[name] for name in META}
-            return self._crop(record, record["box"]), record["label"], meta
+            return self.crop(record), record["label"], meta
 
         return self._records(split).map(example, self._parallel, deterministic=True)
 
     def _records(self, split):
         shards = [str(path) for path in self.manifest.shards(split)]
         return tf.data.TFRecordDataset(shards)
-
-    def _crop(self, record, box):
-        data = self.config.data
-        snap = GRID if data.snap_to_grid else 1
-        return crop_face(decode_region(record["png"]), box, data.margin, snap)
 
     def _inputs(self, crop, basis):
         size, channels = self.config.model.image_size, self.config.data.dct_channels
