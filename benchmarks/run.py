@@ -13,6 +13,8 @@ BENCHMARKS = (
     ("faces.py",),
     ("prepare.py", "32", "270"),
     ("memory.py",),
+    ("pipeline.py", "paper"),
+    ("pipeline.py", "augmented"),
     ("model.py", "tiny"),
     ("model.py", "paper"),
 )

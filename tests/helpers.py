@@ -58,7 +58,7 @@ def small_model(config):
     size = config.model.image_size
     image = keras.Input((size, size, 3), name="image")
     sida = keras.Input((ops.SIDA_SIZE,), name="sida")
-    bands = BlockDCT(name="block_dct")(image)
+    bands = BlockDCT(config.data.dct_channels, name="block_dct")(image)
     bands = Standardize((-2, -1), name="standardize_dct")(bands)
     _, h, w, c, k = bands.shape
     x = keras.layers.Reshape((h, w, c * k))(bands)

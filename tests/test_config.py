@@ -50,6 +50,13 @@ def test_later_values_win(tmp_path):
         ("model.hcma_tokens=words", "'spatial' or 'pooled'"),
         ("model.sbcm_filters=16", "a list of an integer"),
         ("augment.flip=2", "in 0..1"),
+        ("augment.jpeg=-0.1", "in 0..1"),
+        ("augment.jpeg_quality=[0, 90]", "in 1..100"),
+        ("augment.jpeg_quality=[90, 40]", "as [low, high]"),
+        ("augment.jpeg_quality=[40, 60, 90]", "a list [low, high]"),
+        ("augment.jpeg_quality=[40.5, 90]", "to be an integer"),
+        ("augment.blur_sigma=2", "a list [low, high]"),
+        ("data.dct_channels=rgb", "'ycbcr' or 'y'"),
         ("train.learning_rate=nan", "in 0..1000"),
         ("train.epochs", "section.key=value"),
         ("model.hcma_heads=3", "to divide model.hcma_dim"),
@@ -61,6 +68,38 @@ def test_a_wrong_override_is_named(override, message):
     with pytest.raises(UsageError, match="Expected") as caught:
         load_config(overrides=[override])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "side"),
+    [
+        (["augment.jitter=0.5", "data.margin=1.6"], "1.6 x 1 + 2 x 0.08 = 1.76"),
+        (["augment.scale=0.5", "augment.scale_factor=[0.9, 1.3]"], "= 1.69"),
+        (
+            ["augment.scale=1", "augment.jitter=1", "augment.jitter_shift=[-0.1, 0]"],
+            "1.3 x 1.1 + 2 x 0.1 = 1.63",
+        ),
+    ],
+)
+def test_a_box_that_would_leave_the_stored_region_is_refused(overrides, side):
+    with pytest.raises(UsageError, match="Narrow the ranges") as caught:
+        load_config(overrides=overrides)
+    assert side in str(caught.value)
+    # Where the op is off its range does not matter.
+    load_config(overrides=overrides[1:2])
+
+
+def test_every_op_has_bounds_and_a_range_that_starts_low():
+    augment = load_config(preset="recommended").augment
+    for field in dataclasses.fields(augment):
+        value = getattr(augment, field.name)
+        if isinstance(value, tuple):
+            assert value[0] < value[1]
+        wrong = [9e9, 9e9] if isinstance(value, tuple) else 9e9
+        if "count" in field.name or "quality" in field.name:
+            wrong = [10**9, 10**9]
+        with pytest.raises(UsageError, match=f"Expected augment.{field.name} in"):
+            load_config(overrides=[(f"augment.{field.name}", wrong)])
 
 
 @pytest.mark.parametrize(

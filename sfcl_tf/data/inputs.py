@@ -15,13 +15,16 @@ def tf_basis() -> np.ndarray:
         return tf.signal.dct(tf.eye(8), norm="ortho").numpy().T
 
 
-def model_inputs(crop, image_size: int, basis: np.ndarray) -> dict[str, tf.Tensor]:
+def model_inputs(
+    crop, image_size: int, basis: np.ndarray, channels: str = "ycbcr"
+) -> dict[str, tf.Tensor]:
     """Turns a face crop into the model's inputs.
 
     Args:
         crop: `(side, side, 3)` RGB in 0..255, uint8 or float, native resolution.
         image_size: Side of the model's image in pixels.
         basis: `tf_basis()`.
+        channels: `data.dct_channels`: what of the crop enters SIDA.
 
     Returns:
         `image` `(S, S, 3)` float32 RGB in 0..255, resized bilinearly with
@@ -38,5 +41,5 @@ def model_inputs(crop, image_size: int, basis: np.ndarray) -> dict[str, tf.Tenso
     pixels = tf.cast(crop, tf.float32)
     image = tf.image.resize(pixels, (image_size, image_size), antialias=True)
     image = tf.ensure_shape(image, (image_size, image_size, 3))
-    descriptor = ops.sida(pixels, basis=basis)
+    descriptor = ops.sida(pixels, basis=basis, channels=channels)
     return {"image": image, "sida": tf.ensure_shape(descriptor, (ops.SIDA_SIZE,))}

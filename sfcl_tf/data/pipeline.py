@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from sfcl_tf.data.augment import draw, vary_box, vary_crop
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.manifest import Manifest
@@ -60,20 +61,67 @@ class InputPipeline:
             )
         return examples // batch
 
-    def training(self) -> tf.data.Dataset:
+    def training(self, start_step: int = 0) -> tf.data.Dataset:
         """Returns endless epochs of shuffled, augmented batches.
 
         Reals are repeated; the remainder of an epoch's last batch is dropped.
         Shuffling and augmentation depend on seed, epoch and example alone.
 
+        Args:
+            start_step: Batches to leave out, over all epochs. What follows is what
+                would have followed them; they are not decoded.
+
         Returns:
             A dataset of `({image, sida}, label)`, label `(B, 1)` float32.
+
+        Raises:
+            DataError: If there are fewer examples than a batch takes.
         """
-        epochs = tf.data.Dataset.counter()
-        batches = epochs.flat_map(self._training_epoch)
+        epoch, step = divmod(start_step, self.steps_per_epoch())
+        skipped = tf.constant(step * self.config.train.batch_size, tf.int64)
+        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
+        batches = epochs.flat_map(
+            lambda n: self._training_epoch(n, tf.where(n == epoch, skipped, 0))
+        )
         return self._prefetched(batches)
 
-    def _training_epoch(self, epoch):
+    def crop(self, record, box=None):
+        """Cuts a parsed record's face out, or another box of its region.
+
+        Returns:
+            The crop, `(side, side, 3)` uint8 RGB at native resolution.
+        """
+        data = self.config.data
+        region = decode_region(record["png"])
+        snap = GRID if data.snap_to_grid else 1
+        box = record["box"] if box is None else box
+        return crop_face(region, box, data.margin, snap)
+
+    def training_crop(self, record, repeat, epoch):
+        """Cuts and augments a crop as training does.
+
+        Args:
+            record: A parsed record.
+            repeat: Which of its repeats in the epoch, an integer scalar.
+            epoch: Which epoch, an int64 scalar.
+
+        Returns:
+            The crop, `(side, side, 3)` uint8, and what was drawn for it, as
+            `sfcl_tf.data.augment.draw` gives it.
+        """
+        numbers = record["frame_index"], record["track"], repeat
+        example = [record["video_id"], *map(tf.strings.as_string, numbers)]
+        key = tf.strings.to_hash_bucket_fast(tf.strings.join(example, "/"), 1 << 62)
+        seed = tf.random.experimental.stateless_fold_in(self._epoch_seed(epoch), key)
+        drawn = draw(self.config.augment, seed)
+        crop = self.crop(record, vary_box(record["box"], drawn))
+        return vary_crop(crop, drawn), drawn
+
+    def _epoch_seed(self, epoch):
+        seed = tf.constant([self.config.train.seed, 0], tf.int64)
+        return tf.random.experimental.stateless_fold_in(seed, epoch)
+
+    def _training_epoch(self, epoch, skipped):
         train, data = self.config.train, self.config.data
         paths, repeats = [], []
         for video in self.manifest.split("train"):
@@ -83,9 +131,7 @@ class InputPipeline:
         # Of this graph alone: makes the order independent of the global seed, and
         # keeps `shuffle` from comparing its seed, a tensor, with a global 0.
         tf.random.set_seed(1)
-        seed = tf.random.experimental.stateless_fold_in(
-            tf.constant([train.seed, 0], tf.int64), epoch
-        )
+        seed = self._epoch_seed(epoch)
         shards = tf.data.Dataset.from_tensor_slices((paths, repeats))
         shards = shards.shuffle(len(paths), seed[0], reshuffle_each_iteration=False)
         records = shards.interleave(
@@ -101,27 +147,14 @@ class InputPipeline:
 
         def example(serialized, repeat):
             record = parse_record(serialized)
-            crop = self._crop(record)
-            key = tf.strings.to_hash_bucket_fast(
-                tf.strings.join(
-                    [
-                        record["video_id"],
-                        tf.strings.as_string(record["frame_index"]),
-                        tf.strings.as_string(repeat),
-                    ],
-                    "/",
-                ),
-                1 << 62,
-            )
-            crop = augment(
-                crop,
-                self.config.augment,
-                tf.random.experimental.stateless_fold_in(seed, key),
-            )
+            crop, _ = self.training_crop(record, repeat, epoch)
             label = tf.cast(record["label"], tf.float32)[None]
-            return model_inputs(crop, self.config.model.image_size, basis), label
+            return self._inputs(crop, basis), label
 
-        examples = records.map(example, self._parallel, deterministic=True)
+        # Skipped while still encoded.
+        examples = records.skip(skipped).map(
+            example, self._parallel, deterministic=True
+        )
         return examples.batch(train.batch_size, drop_remainder=True)
 
     def evaluation(self, split: str) -> tf.data.Dataset:
@@ -135,9 +168,7 @@ class InputPipeline:
 
         def example(serialized):
             record = parse_record(serialized)
-            inputs = model_inputs(
-                self._crop(record), self.config.model.image_size, basis
-            )
+            inputs = self._inputs(self.crop(record), basis)
             label = tf.cast(record["label"], tf.float32)[None]
             return inputs, label, {name: record[name] for name in META}
 
@@ -150,7 +181,7 @@ class InputPipeline:
         def example(serialized):
             record = parse_record(serialized)
             meta = {name: record[name] for name in META}
-            return self._crop(record), record["label"], meta
+            return self.crop(record), record["label"], meta
 
         return self._records(split).map(example, self._parallel, deterministic=True)
 
@@ -158,14 +189,9 @@ class InputPipeline:
         shards = [str(path) for path in self.manifest.shards(split)]
         return tf.data.TFRecordDataset(shards)
 
-    def _crop(self, record):
-        data = self.config.data
-        return crop_face(
-            decode_region(record["png"]),
-            record["box"],
-            data.margin,
-            GRID if data.snap_to_grid else 1,
-        )
+    def _inputs(self, crop, basis):
+        size, channels = self.config.model.image_size, self.config.data.dct_channels
+        return model_inputs(crop, size, basis, channels)
 
     @property
     def _parallel(self):
@@ -178,18 +204,3 @@ class InputPipeline:
             tf.data.experimental.AutoShardPolicy.DATA
         )
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def augment(crop, config, seed):
-    """Varies a training crop, the same way for the same seed.
-
-    Args:
-        crop: `(side, side, 3)` uint8 RGB.
-        config: A `sfcl_tf.config.AugmentConfig`.
-        seed: `(2,)` integer tensor.
-
-    Returns:
-        A crop of the same shape and dtype.
-    """
-    draw = tf.random.stateless_uniform((), seed)
-    return tf.cond(draw < config.flip, lambda: crop[:, ::-1], lambda: crop)

@@ -15,17 +15,19 @@ class BlockDCT(keras.layers.Layer):
     in full precision.
 
     Args:
+        channels: `"ycbcr"` (C = 3), or `"y"` for luma alone (C = 1).
         **kwargs: Passed to `keras.layers.Layer`.
 
     Call arguments:
         image: `(B, H, W, 3)` RGB in 0..255.
 
     Returns:
-        `(B, ceil(H / 8), ceil(W / 8), 3, 64)` coefficients: channel Y, Cb, Cr,
+        `(B, ceil(H / 8), ceil(W / 8), C, 64)` coefficients: channel Y, Cb, Cr,
         then band in zigzag order.
 
     Raises:
-        ValueError: If the input is not `(B, H, W, 3)` with known H and W.
+        ValueError: If the input is not `(B, H, W, 3)` with known H and W, or
+            `channels` is neither of the two.
 
     Example:
         >>> import numpy as np
@@ -36,10 +38,11 @@ class BlockDCT(keras.layers.Layer):
         Qiao et al., Sec. 3.2; docs/fidelity.md, points 1-6.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, channels: str = "ycbcr", **kwargs):
         kwargs.setdefault("dtype", full_precision())
         super().__init__(**kwargs)
-        self._kernel = dct_kernel()
+        self.channels = channels
+        self._kernel = dct_kernel(channels=channels)
 
     def build(self, input_shape):
         if len(input_shape) != 4 or input_shape[-1] != 3 or None in input_shape[1:]:
@@ -58,5 +61,8 @@ class BlockDCT(keras.layers.Layer):
         bands = ops.conv(
             shifted, kernel, strides=8, padding="valid", data_format="channels_last"
         )
-        _, h, w, _ = bands.shape
-        return ops.reshape(bands, (-1, h, w, 3, 64))  # (B, h, w, C, K)
+        _, h, w, filters = bands.shape
+        return ops.reshape(bands, (-1, h, w, filters // 64, 64))  # (B, h, w, C, K)
+
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sfcl_tf.config import DataConfig
 from sfcl_tf.errors import ModelError, UsageError
 
 
@@ -9,7 +10,8 @@ def build_model(config, *, download: bool = False):
     """Builds a model with its initial weights.
 
     Args:
-        config: A `sfcl_tf.config.Config` or its `ModelConfig`.
+        config: A `sfcl_tf.config.Config`, or a `ModelConfig`, which leaves
+            `data.dct_channels` at its default.
         download: Whether absent ImageNet weights may be fetched.
 
     Returns:
@@ -27,11 +29,17 @@ def build_model(config, *, download: bool = False):
     from sfcl_tf.models.sfcl_hcmf import sfcl_hcmf
     from sfcl_tf.models.weights import resolve_weights
 
+    data = getattr(config, "data", DataConfig())
     config = getattr(config, "model", config)
     spatial = resolve_weights(config.spatial_weights, config.spatial, download=download)
     frequency = resolve_weights(config.frequency_weights, "xception", download=download)
     try:
-        return sfcl_hcmf(config, spatial_weights=spatial, frequency_weights=frequency)
+        return sfcl_hcmf(
+            config,
+            dct_channels=data.dct_channels,
+            spatial_weights=spatial,
+            frequency_weights=frequency,
+        )
     except (OSError, ValueError) as error:
         if spatial or frequency:
             given = " and ".join(str(path) for path in (spatial, frequency) if path)

@@ -9,11 +9,14 @@ from sfcl_tf.models.xception_f import FrequencyBranch
 from sfcl_tf.ops import SIDA_SIZE
 
 
-def sfcl_hcmf(config, *, spatial_weights=None, frequency_weights=None):
+def sfcl_hcmf(
+    config, *, dct_channels="ycbcr", spatial_weights=None, frequency_weights=None
+):
     """Builds SFCL-HCMF as a Functional model.
 
     Args:
         config: A `sfcl_tf.config.ModelConfig`.
+        dct_channels: `"ycbcr"`, or `"y"`: the frequency branches see luma alone.
         spatial_weights: Path of Keras's EfficientNet `_notop.h5`, or `None`.
         frequency_weights: Path of Keras's Xception `_notop.h5`, or `None`.
 
@@ -28,9 +31,9 @@ def sfcl_hcmf(config, *, spatial_weights=None, frequency_weights=None):
     image = keras.Input((size, size, 3), name="image")
     sida = keras.Input((SIDA_SIZE,), name="sida")
 
-    bands = BlockDCT(name="block_dct")(image)  # (B, h, w, C, K)
+    bands = BlockDCT(dct_channels, name="block_dct")(image)  # (B, h, w, C, K)
     bands = Standardize((-2, -1), floor=0.3, name="standardize_dct")(bands)
-    spectrum = _spectrum(config, bands)  # (B, h, w, 192)
+    spectrum = _spectrum(config, bands)  # (B, h, w, 192); without SBCM C * 64
     frequency = FrequencyBranch(
         config.cnn_f_width, config.cnn_f_middle, frequency_weights, momentum
     )(spectrum)
@@ -71,7 +74,7 @@ def sfcl_hcmf(config, *, spatial_weights=None, frequency_weights=None):
 
 
 def _spectrum(config, bands):
-    """Standardised coefficients to the 192 channels that CNN-F and FAAE read."""
+    """Standardised coefficients to the channels that CNN-F and FAAE read."""
     if not config.sbcm:
         _, h, w, channels, count = bands.shape
         return keras.layers.Reshape((h, w, channels * count), name="flat_dct")(bands)

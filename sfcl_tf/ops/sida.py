@@ -11,7 +11,7 @@ _MIN_BLOCKS = 4
 _FLAT_VARIANCE = 1e-6
 
 
-def sida(image, *, basis=None):
+def sida(image, *, basis=None, channels="ycbcr"):
     """Computes SIDA's descriptor D of a face crop at native resolution.
 
     On the block DCT of the crop, `(h, w, 3, 64)`, three maps of absolute
@@ -25,6 +25,7 @@ def sida(image, *, basis=None):
         image: `(..., H, W, 3)` RGB in 0..255, uint8 or float, at least 32x32.
             Remainders of 8 are dropped.
         basis: `(8, 8)` NumPy DCT basis; see `dct_kernel`.
+        channels: `"ycbcr"`, or `"y"`: Cb and Cr are left out, and 0 in the result.
 
     Returns:
         `(..., 2304)` float32 tensor, ordered statistic, map, channel, band.
@@ -35,25 +36,28 @@ def sida(image, *, basis=None):
     Reference:
         Qiao et al., Sec. 3.2.1, Eqs. 1-8; docs/fidelity.md, points 8-11.
     """
-    bands = block_dct(image, basis=basis)
+    bands = block_dct(image, basis=basis, channels=channels)
     *lead, h, w, _, _ = ops.shape(bands)
     if any(isinstance(n, int) and n < _MIN_BLOCKS for n in (h, w)):
         raise ValueError(
             f"Expected at least {_MIN_BLOCKS}x{_MIN_BLOCKS} blocks of 8x8 pixels. "
             f"Received: {h}x{w} blocks. Use a crop of at least 32x32 pixels."
         )
-    bands = ops.reshape(bands, (-1, h, w, 3, 64))
+    bands = ops.reshape(bands, (-1, h, w, bands.shape[-2], 64))
     row = ops.abs(bands[:, :, 1:] - bands[:, :, :-1])
     col = ops.abs(bands[:, 1:] - bands[:, :-1])
     intra = ops.abs(bands[..., 1:] - bands[..., :-1])
-    row, col, intra = (_moments(x) for x in (row, col, intra))  # (N, 4, 3, 63|64)
+    row, col, intra = (_moments(x) for x in (row, col, intra))  # (N, 4, C, 63|64)
     intra = ops.pad(intra, ((0, 0), (0, 0), (0, 0), (0, 1)))
-    statistics = ops.stack([row, col, intra], axis=2)  # (N, 4, map, channel, band)
+    statistics = ops.stack([row, col, intra], axis=2)  # (N, 4, map, C, band)
+    absent = 3 - bands.shape[-2]
+    if absent:
+        statistics = ops.pad(statistics, ((0, 0),) * 3 + ((0, absent), (0, 0)))
     return ops.reshape(statistics, (*lead, SIDA_SIZE))
 
 
 def _moments(x):
-    """`(N, rows, columns, 3, K)` to mean, std, skewness, kurtosis `(N, 4, 3, K)`."""
+    """`(N, rows, columns, C, K)` to mean, std, skewness, kurtosis `(N, 4, C, K)`."""
     over_blocks = (1, 2)
     mean = ops.mean(x, axis=over_blocks, keepdims=True)
     centred = x - mean

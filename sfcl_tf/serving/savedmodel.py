@@ -41,7 +41,7 @@ def export_savedmodel(
     Returns:
         What `check` returned.
     """
-    size = config.model.image_size
+    size, channels = config.model.image_size, config.data.dct_channels
     snap = GRID if config.data.snap_to_grid else 1
     basis = tf_basis()
 
@@ -50,7 +50,7 @@ def export_savedmodel(
         image = tf.ensure_shape(image, (None, None, 3))
         height, width = tf.unstack(tf.shape(image)[:2])
         crop = crop_face(image, [0, 0, width, height], margin=1.0, snap=snap)
-        return model_inputs(crop, size, basis)
+        return model_inputs(crop, size, basis, channels)
 
     def serve(image_bytes):
         inputs = tf.map_fn(

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sfcl_tf.config import AugmentConfig
-from sfcl_tf.data.pipeline import augment
 from sfcl_tf.errors import DataError
 
 # Training records: 6 of real faces, 24 of forged ones.
@@ -150,13 +148,6 @@ def test_flips_depend_on_seed_epoch_and_example_alone(epochs):
         assert list(map(sorted, other)) == list(map(sorted, read))
     seeded = epochs(2, "train.seed=1")
     assert list(map(sorted, seeded)) != list(map(sorted, read))
-
-
-def test_augmented_crop_keeps_shape_and_dtype():
-    crop = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    flipped = augment(tf.constant(crop), AugmentConfig(flip=1.0), [1, 2])
-    assert flipped.dtype == tf.uint8
-    np.testing.assert_array_equal(flipped, crop[:, ::-1])
 
 
 def test_fewer_examples_than_a_batch_are_an_error(pipeline):

@@ -23,6 +23,7 @@ KEY_BIAS = ("attention/key/bias",)
 
 CASES = {
     "block_dct": (BlockDCT(), pixels(2, 20, 24, 3), ()),
+    "block_dct_luma": (BlockDCT("y"), pixels(2, 20, 24, 3), ()),
     "standardize": (Standardize((-2, -1)), normal(2, 3, 4, 3, 64), ()),
     "compress_sida": (CompressSIDA(), pixels(2, 2304), ()),
     "imagenet_scale": (ImageNetScale(), pixels(2, 8, 8, 3), ()),
@@ -72,6 +73,13 @@ def test_block_dct_takes_uint8():
     image = pixels(1, 16, 16, 3).astype("uint8")
     expected = np.asarray(ops.block_dct(image))
     np.testing.assert_allclose(np.asarray(BlockDCT()(image)), expected, atol=2e-3)
+
+
+def test_block_dct_of_luma_is_the_first_channel():
+    image = pixels(1, 20, 24, 3)
+    luma, bands = (np.asarray(BlockDCT(c)(image)) for c in ("y", "ycbcr"))
+    assert luma.shape == (1, 3, 3, 1, 64)
+    np.testing.assert_allclose(luma, bands[:, :, :, :1], atol=2e-3)
 
 
 def test_standardize_uses_stored_statistics_and_floor():
@@ -217,6 +225,7 @@ def test_hcma_gate_scales_the_embedding():
         (lambda: HCMA(tokens="words"), "Expected `tokens`"),
         (lambda: HCMA(dim=10, heads=4), "`heads` to divide `dim`"),
         (lambda: BlockDCT().build((None, None, 8, 3)), "known H and W"),
+        (lambda: BlockDCT("rgb"), "Expected `channels` of ycbcr, y"),
         (lambda: CompressSIDA().build((None, 9)), r"Expected \(B, 2304\)"),
         (lambda: SBCM().build((None, 4, 4, 3)), r"Expected \(B, h, w, C, K\)"),
         (lambda: Standardize().build((3, None)), "known sizes"),

@@ -137,6 +137,26 @@ def test_the_other_readings_build_and_step(override):
     assert all(np.isfinite(g.numpy()).all() for g in found.values())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sbcm", [True, False])
+def test_frequency_branches_of_a_luma_model_see_no_chroma(sbcm, tmp_path):
+    config = load_config(
+        preset="tiny", overrides=["data.dct_channels=y", ("model.sbcm", sbcm)]
+    )
+    model = build_model(config)
+    assert model.get_layer("block_dct").output.shape[1:] == (16, 16, 1, 64)
+    assert model.get_layer("sbcm" if sbcm else "flat_dct").output.shape[-1] == (
+        192 if sbcm else 64
+    )
+    inputs = batch(config)
+    found = gradients(model, inputs)
+    assert all(np.isfinite(g.numpy()).all() for g in found.values())
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path)
+    assert loaded.get_layer("block_dct").channels == "y"
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+
+
 def test_score_does_not_depend_on_batch_mates_and_takes_uint8():
     config = load_config(preset="tiny")
     model = build_model(config)

@@ -49,6 +49,25 @@ def test_kernel_refuses_another_basis():
         ops.dct_kernel(np.eye(4))
 
 
+def test_luma_alone_is_the_first_channel_and_leaves_the_others_0():
+    image = random_image()
+    bands, luma = (ops.block_dct(image, channels=c) for c in ("ycbcr", "y"))
+    assert luma.shape == (*bands.shape[:-2], 1, 64)
+    np.testing.assert_allclose(luma, bands[..., :1, :], atol=1e-3)
+    whole, part = (
+        np.asarray(ops.sida(image, channels=c)).reshape(4, 3, 3, 64)
+        for c in ("ycbcr", "y")
+    )
+    np.testing.assert_allclose(part[:, :, 0], whole[:, :, 0], rtol=1e-3, atol=1e-3)
+    assert (part[:, :, 1:] == 0).all()
+    assert (whole[:3, :2, 1:] != 0).all()
+
+
+def test_other_channels_are_refused():
+    with pytest.raises(ValueError, match="Expected `channels` of ycbcr, y"):
+        ops.block_dct(random_image(), channels="rgb")
+
+
 def test_block_dct_agrees_with_scipy_and_tf_signal():
     image = random_image(61, 79)  # remainders of 8 are dropped
     found = np.asarray(ops.block_dct(image))

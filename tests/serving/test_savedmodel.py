@@ -33,6 +33,20 @@ def test_agrees_with_keras_on_every_frame(served):
     assert verify_savedmodel(path, crops, logits, 5) <= 1e-5
 
 
+def test_luma_alone_agrees_with_keras_too(tmp_path):
+    config = small_config("data.dct_channels=y")
+    model = small_model(config)
+    pipeline = InputPipeline(small_manifest(tmp_path / "records"), config)
+    inputs, _, _ = next(iter(pipeline.evaluation("test")))
+    sida = inputs["sida"].numpy().reshape(-1, 4, 3, 3, 64)
+    assert (sida[:, :, :, 1:] == 0).all()
+    assert (sida[:, 0, :2, 0] > 0).all()
+    logits = Predictor(model).logits(pipeline.evaluation("test"))[1]
+    export_savedmodel(model, config, tmp_path / "1")
+    crops = (crop for crop, _, _ in pipeline.crops("test"))
+    assert verify_savedmodel(tmp_path / "1", crops, logits, 5) <= 1e-5
+
+
 def test_disagreement_is_an_error(served):
     path, pipeline, logits = served
     crops = (crop for crop, _, _ in pipeline.crops("test"))
