@@ -3,7 +3,7 @@
     SFCL_TEST_MEDIA=DIR python benchmarks/prepare.py [270] [32]
 
 needs real FaceForensics++ videos in `DIR/ff`. All on one core, in one run, video
-after video, so that a slow moment falls on what is compared.
+after video. CPU time is counted, which other processes do not change much.
 """
 
 import os
@@ -38,10 +38,10 @@ PLOT = Path("build/benchmarks/boxes_over_time.png")
 
 
 def timed(function):
-    """Returns what a function returns, and the seconds that it took."""
-    started = time.perf_counter()
+    """Returns what a function returns, and the CPU seconds that it took."""
+    started = time.process_time()
     result = function()
-    return result, time.perf_counter() - started
+    return result, time.process_time() - started
 
 
 def decode_to_rgb(path, wanted):
@@ -84,7 +84,7 @@ def compare(root, frames):
     detector = dlib.get_frontal_face_detector()
     sums = dict.fromkeys(("ours", "detector", "decoding"), 0.0)
     agreement, coverage = [], np.zeros(2, int)
-    print(f"\nPreparation of {len(videos)} videos at {frames} frames, one core, s")
+    print(f"\nPreparation of {len(videos)} videos at {frames} frames, one core, CPU s")
     print(f"  {'':<34}{'ours':>8}{'HOG x2':>9}{'decode':>8}   IoU")
     for video in videos:
         stamps = scan(video.path)[1]
@@ -182,6 +182,7 @@ def plot(video, mine, theirs):
 
 def main():
     """Runs the comparisons and returns the exit code."""
+    sys.stdout.reconfigure(line_buffering=True)
     media = os.environ.get("SFCL_TEST_MEDIA")
     if not media:
         print("Preparation: skipped, for SFCL_TEST_MEDIA names no real videos.")
