@@ -59,12 +59,12 @@ def find_videos(args, data):
 
 
 def prepare_listing(args, data, card, listing):
-    """Prepares a listing's videos in a pool of processes, and shows it."""
+    """Prepares a listing's videos by the engine chosen, and shows it."""
     from sfcl_tf.data.boxes import read_boxes
-    from sfcl_tf.data.engines import process_pool
     from sfcl_tf.data.prepare import prepare
 
     boxes = read_boxes(Path(data.boxes)) if data.boxes else None
+    engine = _engine(args)
     reused = 0
     with progress() as bar:
         task = bar.add_task("preparing", total=len(listing.videos), note="")
@@ -86,13 +86,23 @@ def prepare_listing(args, data, card, listing):
             Settings.of(data),
             records=options.records(args),
             boxes=boxes,
-            engine=process_pool(args.workers, args.timeout),
+            engine=engine,
             on_video=on_video,
         )
     show_coverage(manifest)
     if reused:
         say(f"{reused} of {len(manifest.videos)} videos were prepared before.")
     return manifest
+
+
+def _engine(args):
+    if args.engine == "ray":
+        from sfcl_tf.data.ray_engine import ray_cluster
+
+        return ray_cluster(args.address, args.timeout, workers=args.workers)
+    from sfcl_tf.data.engines import process_pool
+
+    return process_pool(args.workers, args.timeout)
 
 
 def check_data(args, data) -> None:

@@ -24,6 +24,7 @@ def add_arguments(parser):
     )
     options.add_data(parser)
     options.add_preparation(parser)
+    options.add_engine(parser)
 
 
 def run(args):

@@ -39,7 +39,7 @@ def add_preparation(parser, timeout=6 * 3600):
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes that read videos (default: one a core)",
+        help="processes that read videos here (default: one a core)",
     )
     group.add_argument(
         "--timeout",
@@ -62,6 +62,23 @@ def add_preparation(parser, timeout=6 * 3600):
         metavar="A,B",
         help="manipulation methods to take, such as Deepfakes,FaceShifter (default: "
         "those of the card)",
+    )
+
+
+def add_engine(parser):
+    """Adds which machines make records."""
+    group = parser.add_argument_group("machines")
+    group.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="prepare on this machine, or on a Ray cluster (default: local)",
+    )
+    group.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the Ray cluster; `local` starts one here, of --workers CPUs (default: "
+        "$RAY_ADDRESS, or one that runs here)",
     )
 
 
@@ -124,6 +141,10 @@ def preparation(args) -> list[tuple[str, object]]:
         raise UsageError(f"Expected --workers of at least 1. Received: {args.workers}.")
     if not args.timeout > 0:
         raise UsageError(f"Expected --timeout above 0. Received: {args.timeout:g}.")
+    if getattr(args, "address", None) and args.engine != "ray":
+        raise UsageError(
+            f"Expected --engine ray with --address. Received: {args.engine}."
+        )
     methods = args.methods and [m.strip() for m in args.methods.split(",") if m.strip()]
     return [
         ("data.frames", args.frames),

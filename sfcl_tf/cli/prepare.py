@@ -21,6 +21,7 @@ def add_arguments(parser):
     parser.add_argument("dataset", metavar="CARD", help="data set, such as ff_c23")
     options.add_data(parser)
     options.add_preparation(parser)
+    options.add_engine(parser)
     group = parser.add_argument_group("part of the work")
     group.add_argument(
         "--split",

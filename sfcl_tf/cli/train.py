@@ -20,6 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--dataset", metavar="CARD", help="data set, such as ff_c40")
     options.add_data(parser)
     options.add_preparation(parser)
+    options.add_engine(parser)
     options.add_config(parser)
     parser.add_argument("--epochs", type=int, metavar="N")
     parser.add_argument(

@@ -11,7 +11,7 @@ from typing import Any
 from sfcl_tf.data.boxes import FrameBoxes
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.processes import run_apart
+from sfcl_tf.data.processes import Outcome, run_apart
 
 Result = tuple[dict[str, Any], float]
 """A video's report, and the seconds that it took."""
@@ -68,10 +68,14 @@ def process_pool(workers: int, timeout: float = DEFAULT_TIMEOUT) -> Engine:
 def _in_pool(tasks: Iterable[Task], workers: int, timeout: float) -> Iterator[Result]:
     tasks = list(tasks)
     for outcome in run_apart(tasks, workers, timeout, ready_to_prepare):
-        if outcome.status == "done":
-            yield outcome.result
-        else:
-            yield tasks[outcome.place].failed(outcome.status, outcome.reason)
+        yield result_of(outcome, tasks[outcome.place])
+
+
+def result_of(outcome: Outcome, task: Task) -> Result:
+    """Returns what a task gave, or what tells that it came to no end of its own."""
+    if outcome.status == "done":
+        return outcome.result
+    return task.failed(outcome.status, outcome.reason)
 
 
 def ready_to_prepare() -> None:

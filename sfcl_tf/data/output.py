@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
         NotWrittenError: If writing fails.
         DiskFullError: If it fails for lack of space.
     """
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
+    # Not the process id, which two hosts that share the folder may both have.
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         if temporary.exists():

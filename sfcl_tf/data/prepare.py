@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import math
 import platform
 import tempfile
 import time
@@ -107,7 +108,8 @@ def prepare(
                 faces = None if boxes is None else boxes.get(video.video_id, {})
                 tasks.append(Task(video, folder, settings, faces))
         for report, took in engine(tasks):
-            seconds[report["video_id"]] = round(took, 3)
+            if not math.isnan(took):
+                seconds[report["video_id"]] = round(took, 3)
             done(report)
         manifest = Manifest(
             folder,

@@ -48,34 +48,57 @@ def run_apart(
     Yields:
         An `Outcome` for each job, as they end.
     """
-    from pebble import ProcessExpired, ProcessPool
-
     if not jobs:
         return
-    pool = ProcessPool(
-        min(workers, len(jobs)),
-        initializer=functools.partial(_start_worker, warm_up),
-        context=multiprocessing.get_context("spawn"),  # TensorFlow survives no fork
-    )
+    pool = _pool(min(workers, len(jobs)), warm_up)
     try:
         places = {
             pool.schedule(job, timeout=timeout): place for place, job in enumerate(jobs)
         }
         for future in concurrent.futures.as_completed(places):
-            place = places.pop(future)
-            try:
-                yield Outcome(place, future.result())
-            except concurrent.futures.TimeoutError:
-                reason = f"not done after {timeout:g} s"
-                yield Outcome(place, None, "timed_out", reason)
-            except ProcessExpired as error:
-                reason = f"its process died, exit code {error.exitcode}"
-                yield Outcome(place, None, "crashed", reason)
+            yield _outcome(future, places.pop(future), timeout)
         pool.close()
         pool.join()
     finally:
         pool.stop()
         pool.join()
+
+
+class ProcessBeside:
+    """Calls one job at a time in a process that is kept for the next.
+
+    Args:
+        warm_up: Called first in that process, and in one that takes its place.
+    """
+
+    def __init__(self, warm_up: Callable[[], None]):
+        self._pool = _pool(1, warm_up)
+
+    def __call__(self, job: Callable[[], Any], timeout: float) -> Outcome:
+        """Calls a job and waits for it; an exception that it raises is raised here."""
+        return _outcome(self._pool.schedule(job, timeout=timeout), 0, timeout)
+
+
+def _pool(workers: int, warm_up: Callable[[], None]):
+    from pebble import ProcessPool
+
+    return ProcessPool(
+        workers,
+        initializer=functools.partial(_start_worker, warm_up),
+        context=multiprocessing.get_context("spawn"),  # TensorFlow survives no fork
+    )
+
+
+def _outcome(future, place: int, timeout: float) -> Outcome:
+    from pebble import ProcessExpired
+
+    try:
+        return Outcome(place, future.result())
+    except concurrent.futures.TimeoutError:
+        return Outcome(place, None, "timed_out", f"not done after {timeout:g} s")
+    except ProcessExpired as error:
+        reason = f"its process died, exit code {error.exitcode}"
+        return Outcome(place, None, "crashed", reason)
 
 
 def _start_worker(warm_up) -> None:

@@ -1,5 +1,6 @@
 """Preparation that is killed at any moment ends, when it is run again, as if not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,17 @@ def test_killed_preparation_ends_as_if_it_had_not_been(collection, manifest, tmp
     assert killed >= min(KILLS, 2)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert files(tmp_path / manifest.folder.name) == files(manifest.folder)
+
+
+def test_time_of_a_video_that_came_to_no_end_is_left_out(again):
+    def engine(tasks):
+        for task in tasks:
+            yield task.failed("crashed", "exit code 139")
+
+    manifest = again(engine=engine)
+    report = json.loads((manifest.folder / "prepare_report.json").read_text())
+    assert report["by_status"]["crashed"] == 3
+    assert report["seconds_of_each"] == {}
 
 
 def test_second_preparation_at_the_same_time_is_refused(again):

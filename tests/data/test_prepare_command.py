@@ -42,6 +42,7 @@ def test_records_of_a_collection_that_is_gone_are_used(copy, command, tmp_path, 
     parser = argparse.ArgumentParser()
     options.add_data(parser)
     options.add_preparation(parser)
+    options.add_engine(parser)
     args = parser.parse_args(["--data-root", str(copy.root)])
     data = DataConfig(dataset="demo", frames=2)
     before = prepare_data(args, data)
