@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+LOCK = requirements.lock
 DEMO = --dataset demo --preset tiny --frames 6 --epochs 3
 
-.PHONY: demo test lint bench help clean
+.PHONY: demo test test-io lint bench help clean
 help:
 	@echo "make demo   video -> trained, evaluated, exported detector, without a download"
 	@echo "make test   the tests (SFCL_TEST_MEDIA=DIR adds those on real media)"
+	@echo "make test-io  the core on TensorFlow 2.17, whose tensorflow-io reads s3://"
 	@echo "make lint   format and style"
 	@echo "make bench  the speeds that README and docs claim"
 
@@ -18,6 +20,12 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST)
 
+# An environment of its own: tensorflow-io excludes the TensorFlow of the other.
+test-io:
+	$(MAKE) VENV=.venv-io LOCK=requirements-io.lock .venv-io/.installed
+	.venv-io/bin/python -m pytest -q -n 2 --dist worksteal \
+	  tests/ops tests/layers tests/models $(PYTEST)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,21 +34,21 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
 # uv where it is there, pip otherwise; versions come from the lock.
-$(STAMP): pyproject.toml setup.py requirements.lock
+$(STAMP): pyproject.toml setup.py $(LOCK)
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
 	  echo "Expected Python 3.11 or later. Received: $$($(PYTHON) --version)." \
 	  "Name another one: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Installing into $(VENV); TensorFlow alone is 0.5 GB."
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install -q --python $(BIN)/python -r requirements.lock && \
+	  uv pip install -q --python $(BIN)/python -r $(LOCK) && \
 	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install -q -r requirements.lock && \
+	  $(BIN)/python -m pip install -q -r $(LOCK) && \
 	  $(BIN)/python -m pip install -q --no-deps -e .; \
 	fi
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-io build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
