@@ -2,8 +2,9 @@ import dataclasses
 
 import pytest
 
-from sfcl_tf.config import PRESETS, Config, load_config, read_config, to_toml
+from sfcl_tf.config import Config, load_config, read_config, to_toml
 from sfcl_tf.errors import UsageError
+from sfcl_tf.presets import PRESETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)

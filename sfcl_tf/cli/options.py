@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from sfcl_tf.config import PRESETS, load_config
+from sfcl_tf.config import load_config
 from sfcl_tf.errors import UsageError
+from sfcl_tf.presets import PRESETS
 
 
 def add_data(parser):
