@@ -7,6 +7,8 @@ import cv2
 import dlib
 import numpy as np
 
+from sfcl_tf.data.picture import Picture
+
 # HOG finds faces from 80 px: at this short side, those of a sixth of the frame.
 _FAST_SHORT_SIDE = 480
 # Short sides up to which a picture is enlarged, which finds faces from 40 px.
@@ -49,9 +51,10 @@ class Face:
 class FaceFinder:
     """dlib's frontal HOG detector on an adaptive scale.
 
-    Small pictures are searched at twice their size. Large ones are searched at a
-    short side of about 480 pixels first, which finds faces from a sixth of the
-    height, and at full size if there are none.
+    Small pictures are searched at twice their size, and as they are if there are no
+    faces. Large ones are searched at a short side of about 480 pixels first, which
+    finds faces from a sixth of the height, then as they are. Colour is looked at, for
+    in strongly compressed video luma alone shows fewer faces.
 
     Args:
         thorough: Whether small faces beside large ones are wanted: there is no
@@ -63,20 +66,19 @@ class FaceFinder:
         self._thorough = thorough
 
     def __call__(self, image: np.ndarray) -> list[Box]:
-        """Finds faces in uint8 `(H, W, 3)` RGB or `(H, W)` luma, largest first."""
+        """Finds faces in `(H, W, 3)` uint8 RGB, largest first."""
         boxes = []
         for scale in self._scales(min(image.shape[:2])):
             boxes = boxes or self._detect(image, scale)
         return sorted(boxes, key=area, reverse=True)
 
     def _scales(self, short: int) -> tuple[float, ...]:
-        if self._thorough:
-            return (2.0 if short <= _ENLARGED_UP_TO_THOROUGHLY else 1.0,)
-        if short <= _ENLARGED_UP_TO:
-            return (2.0,)
-        return _on_ladder(_FAST_SHORT_SIDE / short), 1.0
+        enlarged = _ENLARGED_UP_TO_THOROUGHLY if self._thorough else _ENLARGED_UP_TO
+        if short <= enlarged:
+            return 2.0, 1.0
+        return (1.0,) if self._thorough else (_on_ladder(_FAST_SHORT_SIDE / short), 1.0)
 
-    def near(self, image: np.ndarray, box: Box) -> list[Box]:
+    def near(self, picture: Picture, box: Box) -> list[Box]:
         """Finds faces around a box and of about its size, largest first.
 
         Several times faster than a search of the whole picture.
@@ -86,10 +88,10 @@ class FaceFinder:
         reach = round(side * _NEAR_MARGIN / 2)
         x, y = (x0 + x1) // 2, (y0 + y1) // 2
         left, top, right, bottom = inside(
-            (x - reach, y - reach, x + reach, y + reach), *image.shape[:2]
+            (x - reach, y - reach, x + reach, y + reach), *picture.size
         )
         scale = min(_on_ladder(_NEAR_FACE / side), 2.0)
-        found = self._detect(image[top:bottom, left:right], scale)
+        found = self._detect(picture.region(left, top, right, bottom), scale)
         moved = [(a + left, b + top, c + left, d + top) for a, b, c, d in found]
         return sorted(moved, key=area, reverse=True)
 
@@ -150,56 +152,49 @@ class FaceTracks:
         self._live: list[_Track] = []
         self._lost: list[_Track] = []
         self._count = 0
-        self._shape: tuple[int, ...] = ()
+        self._size: tuple[int, int] | None = None
         self._looked = -math.inf
 
-    def __call__(self, luma: np.ndarray, time: float) -> list[Face]:
-        """Finds the faces of the next sample.
-
-        Args:
-            luma: `(H, W)` uint8.
-            time: In s.
-
-        Returns:
-            The faces, largest first.
-        """
-        if luma.shape != self._shape:
-            self._live, self._lost, self._shape = [], [], luma.shape
+    def __call__(self, picture: Picture) -> list[Face]:
+        """Finds the faces of the next sample, largest first."""
+        if picture.size != self._size:
+            self._live, self._lost, self._size = [], [], picture.size
         faces = []
         for track in self._live:
-            face = self._go_on(track, luma, time)
+            face = self._go_on(track, picture)
             if face:
                 faces.append(face)
         gone = {track.number for track in self._live} - {face.track for face in faces}
         self._lost += [track for track in self._live if track.number in gone]
         self._live = [track for track in self._live if track.number not in gone]
-        around = self._most > 1 and not 0 <= time - self._looked < _LOOK_AROUND
+        recently = 0 <= picture.time - self._looked < _LOOK_AROUND
+        around = self._most > 1 and not recently
         if len(faces) < self._most and (gone or around or not faces):
-            faces += self._look_around(luma, time)
+            faces += self._look_around(picture)
         return sorted(faces, key=lambda face: area(face.box), reverse=True)
 
-    def _go_on(self, track: _Track, luma, time) -> Face | None:
-        trackable = 0 <= time - track.time <= _TRACKABLE_GAP
+    def _go_on(self, track: _Track, picture: Picture) -> Face | None:
+        trackable = 0 <= picture.time - track.time <= _TRACKABLE_GAP
         box, detected = None, False
         if trackable and track.since_detection < _DETECT_EVERY - 1:
-            box = _follow(track, luma)
+            box = _follow(track, picture.luma)
         if box is None:
-            box = _best(self._finder.near(luma, track.box), track.box)
+            box = _best(self._finder.near(picture, track.box), track.box)
             detected = box is not None
         if box is None and trackable and track.since_detection < 2 * _DETECT_EVERY:
-            box = _follow(track, luma)
+            box = _follow(track, picture.luma)
         if box is None:
             return None
         track.since_detection = 0 if detected else track.since_detection + 1
-        track.box, track.time = box, time
-        if detected:
-            track.tracker, track.seen = None, luma  # started anew when it is needed
+        track.box, track.time = box, picture.time
+        if detected:  # the tracker is started anew when it is needed
+            track.tracker, track.seen = None, picture.luma
         return Face(box, track.number, detected)
 
-    def _look_around(self, luma, time) -> list[Face]:
-        self._looked = time
+    def _look_around(self, picture: Picture) -> list[Face]:
+        self._looked = picture.time
         found = []
-        for box in self._finder(luma):
+        for box in self._finder(picture.rgb()):
             if len(self._live) == self._most:
                 break
             if _best([t.box for t in self._live], box):
@@ -211,7 +206,7 @@ class FaceTracks:
                 number = known.number
             else:
                 number, self._count = self._count, self._count + 1
-            self._live.append(_Track(number, box, time, luma))
+            self._live.append(_Track(number, box, picture.time, picture.luma))
             found.append(Face(box, number, True))
         return found
 

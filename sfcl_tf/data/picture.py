@@ -1,6 +1,6 @@
 """A decoded frame or image, converted to RGB only where it is needed.
 
-Converting a whole 4:4:4 frame at 1080p costs more than decoding it. A face detector
+Converting a whole 4:4:4 frame at 1080p costs more than decoding it. A face tracker
 is content with luma, and a record needs the face's surroundings alone.
 """
 

@@ -241,8 +241,7 @@ def _finder(settings: Settings, boxes: FrameBoxes | None):
         return lambda picture: given(picture.index, *picture.size)
     if settings.faces == "full":
         return lambda picture: [Face((0, 0, *picture.size[::-1]), 0, True)]
-    tracks = FaceTracks(FaceFinder(thorough=most > 1), most)
-    return lambda picture: tracks(picture.luma, picture.time)
+    return FaceTracks(FaceFinder(thorough=most > 1), most)
 
 
 def _is_large(face: Face, picture: Picture) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sfcl_tf.data.faces import FaceFinder, FaceTracks, area, inside, overlap
+from sfcl_tf.data.picture import Picture
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,11 @@ def follow(finder):
     tracks = FaceTracks(finder)
 
     def run(image, time):
-        faces = tracks(luma(image), time)
+        faces = tracks(Picture(image, time=time))
         assert len(faces) <= 1
         return faces[0] if faces else None
 
     return run
-
-
-def luma(image):
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def matched(boxes, found, least=0.5):
@@ -134,7 +131,7 @@ def test_track_stays_with_its_face_when_a_larger_one_comes(finder, follow, pan):
     face = follow(both, 10.0)
     assert face.track == 0
     assert face.box[2] <= 300
-    at_first_sight = FaceTracks(finder)(luma(both), 0.0)
+    at_first_sight = FaceTracks(finder)(Picture(both))
     assert at_first_sight[0].box[0] >= 300  # the largest
 
 
@@ -148,19 +145,21 @@ def test_blank_frame_shows_no_face_and_loses_the_track(finder, follow, pan):
 
 def test_all_faces_keep_their_tracks_and_new_ones_are_seen_within_a_second(pan):
     tracks = FaceTracks(FaceFinder(thorough=True), most=10)
-    one = np.zeros((300, 600), np.uint8)
-    one[:, :300] = luma(pan[0])
+    one = np.zeros((300, 600, 3), np.uint8)
+    one[:, :300] = pan[0]
     two = one.copy()
-    two[:, 300:] = luma(pan[0])[:, ::-1]
-    assert [face.track for face in tracks(one, 0.0)] == [0]
-    seen = [tracks(two, 0.2 * n) for n in range(1, 7)]
+    two[:, 300:] = pan[0][:, ::-1]
+    assert [face.track for face in tracks(Picture(one, time=0.0))] == [0]
+    seen = [tracks(Picture(two, time=0.2 * n)) for n in range(1, 7)]
     assert [len(faces) for faces in seen[:4]] == [1, 1, 1, 1]
     assert {face.track: face.box[0] >= 300 for face in seen[-1]} == {0: False, 1: True}
-    both = tracks(two[:, ::-1].copy(), 2.0)  # places exchanged: these are others
+    both = tracks(
+        Picture(two[:, ::-1].copy(), time=2.0)
+    )  # places exchanged: these are others
     assert {face.track for face in both} <= {0, 1, 2, 3}
-    gone = tracks(np.zeros_like(one), 2.2)
+    gone = tracks(Picture(np.zeros_like(one), time=2.2))
     assert gone == []
-    back = tracks(two, 2.4)
+    back = tracks(Picture(two, time=2.4))
     assert {face.track for face in back} <= {0, 1}
 
 
