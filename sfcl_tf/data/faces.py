@@ -1,6 +1,7 @@
 """Faces: dlib's HOG detector, and tracks over a video's samples."""
 
 import dataclasses
+import functools
 import math
 
 import cv2
@@ -62,7 +63,7 @@ class FaceFinder:
     """
 
     def __init__(self, thorough: bool = False):
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = _hog()
         self._thorough = thorough
 
     def __call__(self, image: np.ndarray) -> list[Box]:
@@ -108,6 +109,11 @@ class FaceFinder:
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
             found.append(inside([round(e / scale) for e in edges], height, width))
         return [box for box in found if area(box) > 0]
+
+
+@functools.cache
+def _hog():
+    return dlib.get_frontal_face_detector()  # takes as long as a large picture
 
 
 def _on_ladder(scale: float) -> float:
