@@ -49,6 +49,12 @@ def run(args):
 
     config = options.config(args)
     card = load_card(config.data.dataset)
+    for path, option, ending in (
+        (args.show, "--show", ".png"),
+        (args.json != "-" and args.json, "--json", ""),
+    ):
+        if path:
+            options.new_file(path, option, ending)
     if args.show:
         return _show(args, card, config)
     return _check(args, card, config.data)
@@ -59,6 +65,7 @@ def _check(args, card, data):
 
     from sfcl_tf.cli import show_check
     from sfcl_tf.cli.console import progress, say
+    from sfcl_tf.cli.data import keep_out
     from sfcl_tf.data.check import check
     from sfcl_tf.data.output import write_json
 
@@ -66,6 +73,8 @@ def _check(args, card, data):
         import_tensorflow()
     alone = args.json == "-"
     root, made_here = _root(args, card, data)
+    if root and args.json and not alone:
+        keep_out(root, Path(args.json), "--json")
     bar = progress()
     bar.disable |= alone or args.quick
     with bar:

@@ -1,5 +1,8 @@
 """How things are shown: one console, one kind of progress bar, one kind of table."""
 
+import os
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -11,7 +14,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
-console = Console()
+
+class _Console(Console):
+    """Takes brackets in file names as they are, and a closed pipe for an end."""
+
+    def on_broken_pipe(self):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+
+
+console = _Console(markup=False)
 
 
 def progress() -> Progress:

@@ -10,7 +10,7 @@ from sfcl_tf.data.cards import find_root, load_card
 from sfcl_tf.data.layouts import list_videos, require_splits
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
-from sfcl_tf.errors import DataError
+from sfcl_tf.errors import DataError, UsageError
 
 _FAILURES_SHOWN = 20
 
@@ -48,12 +48,19 @@ def find_videos(args, data):
     """Returns the listing of a data set, and says what is there and what is not."""
     card = load_card(data.dataset)
     root = _root(card, args)
+    keep_out(root, options.records(args), "--records")
+    if hasattr(args, "runs"):
+        keep_out(root, options.runs(args), "--runs")
     listing = list_videos(card, root, data.methods)
     told = f"{card.title}: {len(listing.videos)} files in {root}"
     if listing.missing and not _is_made_here(card, args):
         told += f"; not there, but named by its lists: {len(listing.missing)}"
     if listing.left_out:
         told += f"; left out, with people of two splits: {len(listing.left_out)}"
+    if listing.unlisted:
+        names = [path.name for path in listing.unlisted]
+        shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+        told += f"; beside them and not used: {shown}"
     say(told)
     return listing
 
@@ -105,6 +112,20 @@ def _engine(args):
     return process_pool(args.workers, args.timeout)
 
 
+def require_records(manifest) -> None:
+    """Raises where nothing at all was prepared.
+
+    Raises:
+        DataError: It says what became of the videos.
+    """
+    if not any(video["records"] for video in manifest.videos):
+        first, count = manifest.videos[0], len(manifest.videos)
+        raise DataError(
+            f"Expected faces in at least one of {count} files. Received: none. The "
+            f"first is {first['video_id']}: {first['reason']}."
+        )
+
+
 def check_data(args, data) -> None:
     """Raises at once where neither a collection nor its records are to be found.
 
@@ -120,6 +141,19 @@ def check_data(args, data) -> None:
     except DataError:
         if read_manifest(records_folder(card, settings, options.records(args))) is None:
             raise
+
+
+def keep_out(root: Path, path: Path, option: str) -> None:
+    """Refuses to write below a collection.
+
+    Raises:
+        UsageError: If the path lies below the collection's folder.
+    """
+    if root.is_dir() and path.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"Expected to write outside of the collection {root}. Received: {path}. "
+            f"Give another place by {option}."
+        )
 
 
 def _is_made_here(card, args) -> bool:

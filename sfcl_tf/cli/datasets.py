@@ -12,6 +12,7 @@ def run(args):
     """Runs the subcommand."""
     from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     from sfcl_tf.cli.console import console, say
     from sfcl_tf.data.cards import card_names, load_card
@@ -19,7 +20,7 @@ def run(args):
 
     for name in card_names():
         card = load_card(name)
-        console.print(f"[bold]{name}[/]  {card.title}", highlight=False)
+        console.print(Text.assemble((name, "bold"), "  ", card.title))
         facts = Table.grid(padding=(0, 2))
         facts.add_row("from", card.source)
         facts.add_row("licence", card.licence)

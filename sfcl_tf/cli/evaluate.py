@@ -44,19 +44,23 @@ def run(args):
     from sfcl_tf.cli.steps import evaluate_run
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import Predictor, write_report
+    from sfcl_tf.evaluation.evaluate import result_name
 
     manifest = prepare_data(args, data, (args.split,))
     own = data == config.data and args.split == "test"
     earlier = read_results(run_dir) if own else {}
+    pipeline = InputPipeline(manifest, config)
     _, results = evaluate_run(
         Predictor(model),
-        InputPipeline(manifest, config),
+        pipeline,
         run_dir,
         args.split,
         {key: earlier[key] for key in _KEPT if key in earlier},
         read_history(run_dir),
     )
     console.print(show.results(results))
+    name = result_name(pipeline, args.split)
+    say(f"Predictions {run_dir / f'predictions_{name}.csv'}")
     if own:
         say(f"Report {write_report(run_dir)}")
 

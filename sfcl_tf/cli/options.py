@@ -114,7 +114,7 @@ def add_runs(parser):
 
 def config(args, *more):
     """Merges preset, card, file, `--set` and flags; `more` are (key, value) pairs."""
-    from sfcl_tf.data.cards import load_card
+    from sfcl_tf.data.cards import dataset_path, load_card
 
     more = (*more, *preparation(args))
     flags = [(key, value) for key, value in more if value is not None]
@@ -128,7 +128,7 @@ def config(args, *more):
         preset=args.preset,
         card=card.config,
         file=args.config,
-        overrides=[*overrides, ("data.dataset", name)],
+        overrides=[*overrides, ("data.dataset", dataset_path(name))],
     )
 
 
@@ -146,7 +146,7 @@ def preparation(args) -> list[tuple[str, object]]:
         raise UsageError(
             f"Expected --engine ray with --address. Received: {args.engine}."
         )
-    methods = args.methods and [m.strip() for m in args.methods.split(",") if m.strip()]
+    methods = [m.strip() for m in (args.methods or "").split(",") if m.strip()] or None
     return [
         ("data.frames", args.frames),
         ("data.faces", args.faces),
@@ -164,6 +164,23 @@ def data_roots(args) -> list[str]:
 def records(args) -> Path:
     """Returns the folder for records."""
     return Path(args.records or os.environ.get("SFCL_RECORDS") or "records")
+
+
+def new_file(text: str, option: str, ending: str = "") -> Path:
+    """Returns the path of a file that is to be written.
+
+    Raises:
+        UsageError: If its folder is not there, or its ending is another one.
+    """
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"Expected {option} in a folder that is there. Received: {path}. Make "
+            f"{path.parent} first."
+        )
+    if ending and path.suffix.lower() != ending:
+        raise UsageError(f"Expected {option} to end in {ending}. Received: {path}.")
+    return path
 
 
 def runs(args) -> Path:

@@ -40,7 +40,12 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.cli.data import check_data, find_videos, prepare_listing
+    from sfcl_tf.cli.data import (
+        check_data,
+        find_videos,
+        prepare_listing,
+        require_records,
+    )
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.data.layouts import require_splits
     from sfcl_tf.data.listing import SPLITS
@@ -60,7 +65,7 @@ def run(args):
         _tell(args, data, listing)
         return
     import_tensorflow()
-    prepare_listing(args, data, load_card(data.dataset), listing)
+    require_records(prepare_listing(args, data, load_card(data.dataset), listing))
 
 
 def _tell(args, data, listing):

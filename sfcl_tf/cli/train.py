@@ -104,7 +104,7 @@ def _train(args, config, run_dir, started):
     say(
         f"Training {config.model.name} ({config.model.preset}) on "
         f"{pipeline.training_examples()} examples an epoch (reals "
-        f"{pipeline.real_repeat()}x) for {config.train.epochs} epochs in {run_dir}; "
+        f"{pipeline.real_repeat()}x), epochs: {config.train.epochs}, in {run_dir}; "
         "the first step is traced, which takes a while."
     )
     examples = sum(video["records"] for video in manifest.split("train"))

@@ -80,13 +80,39 @@ def load_card(name: str | Path) -> Card:
         return _read_card(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         return _own_card(path, "csv_list")
-    if path.is_dir() and path.name != str(name):  # a bare word is a card's name
-        return _own_card(path, "folder")
+    if _is_path(name):
+        if path.is_dir():
+            return _own_card(path, "folder")
+        raise DataError(
+            f"Expected a folder with real/ and fake/, a .csv or a card's .toml. "
+            f"Received: {path}, which is not there. If it was moved, give its new "
+            "place."
+        )
     raise UsageError(
         f"Expected a data set of {', '.join(card_names())}, or the path (with a `/`) "
         "of a folder with real/ and fake/, of a .csv or of a card's .toml. "
         f"Received: {str(name)!r}."
     )
+
+
+def _is_path(name: str | Path) -> bool:
+    """Tells a path from a bare word, which is a card's name."""
+    text = str(name)
+    return Path(text).name != text or text.endswith((".csv", ".toml")) or text == "."
+
+
+def card_name(name: str | Path) -> str:
+    """Returns the name that `load_card` gives, whether or not the path is there."""
+    if not _is_path(name):
+        return str(name)
+    path = Path(name).expanduser().resolve()
+    word = path.stem if path.suffix in (".csv", ".toml") else path.name
+    return re.sub(r"[^\w.-]+", "_", word) or "data"
+
+
+def dataset_path(name: str | Path) -> str:
+    """Returns a name as it is, and a path so that it holds in any working folder."""
+    return str(Path(name).expanduser().resolve()) if _is_path(name) else str(name)
 
 
 def _read_card(path: Path) -> Card:
@@ -95,8 +121,11 @@ def _read_card(path: Path) -> Card:
         known = {field.name for field in dataclasses.fields(Card)} - {"name", "path"}
         layout = reader(str(values.get("layout")))
         unknown = {*values} - known | {*values.get("options", {})} - {*layout.OPTIONS}
-        if unknown:
-            raise DataError(f"unknown keys {', '.join(sorted(unknown))}")
+        missing = {"title", "layout", "folder", "source", "licence"} - {*values}
+        for keys, told in ((unknown, "unknown keys"), (missing, "without the keys")):
+            if keys:
+                raise DataError(f"{told} {', '.join(sorted(keys))}")
+        _check_types(values)
         values["options"] = {**layout.OPTIONS, **values.get("options", {})}
         return Card(name=path.stem, **values)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, DataError) as error:
@@ -105,10 +134,31 @@ def _read_card(path: Path) -> Card:
         ) from error
 
 
+def _check_types(values: Mapping[str, Any]) -> None:
+    """Raises `DataError` where a value is of a wrong kind."""
+    repeat = values.get("real_repeat", "auto")
+    wrong = {
+        "real_repeat": repeat != "auto" and not (type(repeat) is int and repeat > 0),
+        "identity_disjoint": type(values.get("identity_disjoint", True)) is not bool,
+        "crf": type(values.get("crf", 0)) not in (int, float),
+        **{
+            key: not isinstance(values.get(key, ""), str)
+            for key in ("title", "folder", "source", "licence", "pixel_format")
+        },
+        **{
+            key: not isinstance(values.get(key, {}), Mapping)
+            for key in ("options", "published")
+        },
+    }
+    if any(wrong.values()):
+        key = next(key for key, is_wrong in wrong.items() if is_wrong)
+        raise DataError(f"{key} = {values[key]!r} is not of the kind told there")
+
+
 def _own_card(path: Path, layout: str) -> Card:
     path = path.resolve()
     return Card(
-        name=re.sub(r"[^\w.-]+", "_", path.stem) or "data",
+        name=card_name(path),
         title=f"{path.name} ({layout.replace('_', ' ')})",
         layout=layout,
         folder=path.name,
@@ -147,12 +197,14 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
             own += [folder] if name == card.name else []
         else:
             common.append(root)
+    looked = []
     for root in own or common:
         folder = Path(root).expanduser()
+        looked.append(root if folder.exists() else f"{root} (which is not there)")
         for candidate in (folder / card.folder, folder):
             if is_here(candidate):
                 return candidate
-    looked = ", ".join(own or common) or (
+    looked = ", ".join(looked) or (
         f"nowhere: no --data-root and no SFCL_DATA for {card.name}"
     )
     raise DataError(

@@ -51,7 +51,7 @@ class Listing:
     Attributes:
         videos: Those that are there.
         missing: Those that its lists name but that are not there.
-        unlisted: Files beside them that no list names.
+        unlisted: Files and folders beside them that are not looked at.
         left_out: Those that belong to no split, such as fakes whose two people
             stand in different ones.
     """
@@ -81,7 +81,7 @@ class Listing:
         """
         kept = set()
         for split in SPLITS:
-            queues: dict[str, list[Video]] = {}
+            queues: dict[str, list[Video]] = {REAL: []}
             for video in self.split(split):
                 queues.setdefault(video.method, []).append(video)
             in_turns = sorted(

@@ -66,6 +66,9 @@ def prepare_video(
     """
     shard, sidecar = shard_paths(video, folder)
     report = empty_report(video, folder) | {"frames_wanted": settings.frames}
+    if boxes == {}:
+        told = "the file of boxes has none for it"
+        return report | {"status": "no_face", "reason": told}
     for old in (shard, sidecar):
         old.unlink(missing_ok=True)  # of another file under the same name
     try:

@@ -1,6 +1,7 @@
 """Looking at files in other processes: one that crashes or hangs costs itself alone."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import multiprocessing
@@ -52,9 +53,11 @@ def run_apart(
         return
     pool = _pool(min(workers, len(jobs)), warm_up)
     try:
-        places = {
-            pool.schedule(job, timeout=timeout): place for place, job in enumerate(jobs)
-        }
+        with _interrupts_held():
+            places = {
+                pool.schedule(job, timeout=timeout): place
+                for place, job in enumerate(jobs)
+            }
         for future in concurrent.futures.as_completed(places):
             yield _outcome(future, places.pop(future), timeout)
         pool.close()
@@ -76,7 +79,9 @@ class ProcessBeside:
 
     def __call__(self, job: Callable[[], Any], timeout: float) -> Outcome:
         """Calls a job and waits for it; an exception that it raises is raised here."""
-        return _outcome(self._pool.schedule(job, timeout=timeout), 0, timeout)
+        with _interrupts_held():
+            future = self._pool.schedule(job, timeout=timeout)
+        return _outcome(future, 0, timeout)
 
 
 def _pool(workers: int, warm_up: Callable[[], None]):
@@ -101,8 +106,17 @@ def _outcome(future, place: int, timeout: float) -> Outcome:
         return Outcome(place, None, "crashed", reason)
 
 
+@contextlib.contextmanager
+def _interrupts_held():
+    """Lets processes be started that Ctrl-C does not reach: the parent ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(warm_up) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
     threading.Thread(target=_end_with_parent, daemon=True).start()
     warm_up()
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sfcl_tf.data.cards import card_name, card_names
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation import plots
 from sfcl_tf.evaluation.metrics import summarize
@@ -112,15 +113,12 @@ def evaluate(
     Returns:
         The predictions, and what `results.json` holds.
     """
-    card, frames = pipeline.manifest.card, pipeline.manifest.frames
+    card = pipeline.manifest.card
     predictions = predictor.predictions(
         pipeline.evaluation(split), name=card, split=split, on_batch=on_batch
     )
-    own = (card, frames) == (
-        pipeline.config.data.dataset,
-        pipeline.config.data.frames,
-    )
-    name = split if own else f"{card}_{split}_{frames}"
+    name = result_name(pipeline, split)
+    own = name == split
     predictions.write_csv(run_dir / f"predictions_{name}.csv")
     results = {
         "dataset": card,
@@ -134,6 +132,20 @@ def evaluate(
     if own and split == "test":
         _draw(predictions, history or [], pipeline, run_dir / "plots")
     return predictions, results
+
+
+def result_name(pipeline: InputPipeline, split: str) -> str:
+    """Returns what the files of a split's figures are called.
+
+    The split, for the data that the run was trained on; else the data set, of one's
+    own with its fingerprint, the split and the frames per video.
+    """
+    manifest, data = pipeline.manifest, pipeline.config.data
+    if (manifest.card, manifest.frames) == (card_name(data.dataset), data.frames):
+        return split
+    known = manifest.card in card_names()
+    word = manifest.card if known else manifest.folder.name
+    return f"{word}_{split}_{manifest.frames}"
 
 
 def write_results(path: Path, results: dict) -> None:

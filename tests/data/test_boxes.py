@@ -42,8 +42,8 @@ def test_given_boxes_are_stored_and_frames_taken_among_theirs(again):
         (4, 0, [48, 50, 148, 150]),
     ]
     others = {v["status"] for v in manifest.videos if v["video_id"] != VIDEO}
-    assert others == {"unreadable"}
-    assert "none that has boxes" in manifest.videos[1]["reason"]
+    assert others == {"no_face"}
+    assert manifest.videos[1]["reason"] == "the file of boxes has none for it"
 
 
 def test_largest_takes_the_largest_box(again):

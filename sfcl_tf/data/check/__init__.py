@@ -147,7 +147,7 @@ def _of_records(card, root, listing, data, folder, deep):
         step = "Remove that file and prepare again: no shard is lost."
         return True, [Finding("damaged_manifest", "error", str(error), step)]
     if manifest is None:
-        step = f"`sfcl prepare {card.path or card.name}` does it."
+        step = "`sfcl prepare` with the same options does it."
         told = "Not prepared with these settings: nothing is known of faces."
         return False, [Finding("no_records", "info", told, step)]
     manifest = manifest.of_methods(data.methods)

@@ -74,10 +74,10 @@ def unlisted_files(collection: Collection) -> Iterator[Finding]:
         yield Finding(
             "unlisted_files",
             "warning",
-            f"{number(len(unlisted), 'file')} lie{'s' * (len(unlisted) == 1)} beside "
-            "the others and cannot be used: no list names them, or they are neither "
-            "video nor image.",
-            "Add them to the list, or remove them.",
+            f"{number(len(unlisted), 'file or folder', 'files or folders')} beside the "
+            "others cannot be used: no list names them, they are neither video nor "
+            "image, or are in no folder called real, fake, train, val or test.",
+            "Add them to the list, rename or remove them.",
             tuple(collection.place(path) for path in unlisted),
             {"unlisted": len(unlisted)},
         )
@@ -150,6 +150,15 @@ def class_balance(collection: Collection) -> Iterator[Finding]:
             lacking.append(f"{split}: nothing")
         elif min(reals, fakes) < _LEAST_SHARE * (reals + fakes):
             lacking.append(f"{split}: {reals:,} real, {fakes:,} fake")
+    labels = {video.label for video in collection.listing.videos}
+    if len(labels) == 1:
+        kind = "fake" if labels == {1} else "real"
+        yield Finding(
+            "one_class",
+            "error",
+            f"Every file is {kind}.",
+            "Nothing can be learnt or measured without the other kind.",
+        )
     if lacking:
         yield Finding(
             "class_balance",

@@ -8,11 +8,12 @@
 | `read(card, root, methods)` | the `Listing` |
 """
 
+import dataclasses
 import importlib
 from pathlib import Path
 
 from sfcl_tf.data.listing import Listing, require_disjoint
-from sfcl_tf.errors import DataError
+from sfcl_tf.errors import DataError, UsageError
 
 LAYOUTS = ("faceforensics", "celebdf", "dfdc", "dfdcp", "folder", "csv_list")
 
@@ -43,6 +44,8 @@ def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
             identity stands in two splits of a data set that says it does not.
     """
     listing = reader(card.layout).read(card, Path(root), tuple(methods))
+    if methods:
+        listing = _of_methods(card, listing, methods)
     if card.identity_disjoint:
         require_disjoint((*listing.videos, *listing.missing), root)
     if not listing.videos:
@@ -53,6 +56,24 @@ def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
             f"into `{reader(card.layout).place(card)}`."
         )
     return listing
+
+
+def _of_methods(card, listing: Listing, methods: tuple[str, ...]) -> Listing:
+    named = (*listing.videos, *listing.missing)
+    there = sorted({video.method for video in named if video.label})
+    unknown = [method for method in methods if method not in there]
+    if unknown:
+        raise UsageError(
+            f"Expected methods of {card.title}: {', '.join(there) or 'it has none'}. "
+            f"Received: {', '.join(unknown)}."
+        )
+
+    def chosen(videos):
+        return tuple(v for v in videos if not v.label or v.method in methods)
+
+    return dataclasses.replace(
+        listing, videos=chosen(listing.videos), missing=chosen(listing.missing)
+    )
 
 
 def require_splits(card, listing: Listing, splits: tuple[str, ...]) -> None:
@@ -68,6 +89,12 @@ def require_splits(card, listing: Listing, splits: tuple[str, ...]) -> None:
         raise DataError(
             f"Expected videos of {card.title} in the split `{split}`. Received: none"
             + (f". The first one missing is {missing[0]}." if missing else ".")
+            + (
+                " Give splits by folders named train, val and test, or by a CSV with "
+                "a column `split`."
+                if card.path
+                else ""
+            )
         )
 
 

@@ -37,10 +37,12 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     try:
         with root.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            if not {"path", "label"} <= set(rows.fieldnames or ()):
+            rows.fieldnames = [n.strip().lower() for n in rows.fieldnames or ()]
+            if not {"path", "label"} <= set(rows.fieldnames):
                 raise DataError(
-                    f"Expected columns path,label[,split][,group][,method] in {root}. "
-                    f"Received: {','.join(rows.fieldnames or ()) or 'nothing'}."
+                    f"Expected columns path,label[,split][,group][,method] in {root}, "
+                    "divided by commas. Received: "
+                    f"{','.join(rows.fieldnames) or 'nothing'}."
                 )
             for row in rows:
                 video = _video(card, root, rows.line_num, row)
@@ -50,8 +52,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
                         f"again in line {rows.line_num}."
                     )
                 seen.add(video.video_id)
-                if video.label == 0 or not methods or video.method in methods:
-                    named.append(video)
+                named.append(video)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"Expected a readable CSV in UTF-8. Received: {root} ({error})."
@@ -62,7 +63,8 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
 def _split(named: list[Video]) -> list[Video]:
     """Gives a split to those without one."""
     open_ = [video for video in named if not video.split]
-    keys = linked([v.sources or (v.video_id,) for v in open_])
+    # By the file's name, as in folders: the same wherever list and files lie.
+    keys = linked([v.sources or (v.path.stem,) for v in open_])
     splits = {v.video_id: split_by_key(k) for v, k in zip(open_, keys, strict=True)}
     return [
         video

@@ -46,8 +46,6 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
             'Expected {"PATH": {"label": "real" or "fake", "set": "train" or "test"}, '
             f"...}} in {path}. Received: {error!r}."
         ) from error
-    if methods:
-        named = [v for v in named if v.method == REAL or v.method in methods]
     left_out = tuple(video for video in named if not video.split)
     listing = present([video for video in named if video.split])
     return dataclasses.replace(listing, left_out=left_out)

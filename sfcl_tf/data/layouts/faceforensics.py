@@ -15,7 +15,7 @@ from pathlib import Path
 from sfcl_tf import resources
 from sfcl_tf.data.layouts import present
 from sfcl_tf.data.listing import REAL, SPLITS, Listing, Video
-from sfcl_tf.errors import UsageError
+from sfcl_tf.errors import DataError, UsageError
 
 OPTIONS = {"compression": (), "methods": (), "splits": "faceforensics"}
 ACTORS = "DeepFakeDetection"
@@ -57,6 +57,12 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
 
 def _pairs(card, root, methods) -> Iterator[Video]:
     lists = resources.path("datasets") / "splits" / card.options["splits"]
+    if not lists.is_dir():
+        known = ", ".join(sorted(path.name for path in lists.parent.iterdir()))
+        raise DataError(
+            f"Expected splits of {known}. Received: {card.options['splits']!r} in the "
+            f"card {card.name}."
+        )
     for split in SPLITS:
         for a, b in json.loads((lists / f"{split}.json").read_text("utf-8")):
             for identity in (a, b):

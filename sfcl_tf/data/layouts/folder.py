@@ -28,7 +28,7 @@ FAKE = "fake"
 
 def place(card) -> str:
     """Returns where files belong."""
-    return f"{card.folder}/{{real,fake}}/"
+    return "real/ and fake/"
 
 
 def is_here(folder: Path, card) -> bool:
@@ -45,15 +45,26 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     bases = [(split, root / split) for split in SPLITS if (root / split).is_dir()]
     videos, unlisted = [], []
     for split, base in bases or [(None, root)]:
+        unlisted += _aside(base, (REAL, FAKE))
         for label in (REAL, FAKE):
             for path in _files(base / label):
                 if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
                     unlisted.append(path)
                     continue
-                video = _video(card, root, base, split, path)
-                if video.label == 0 or not methods or video.method in methods:
-                    videos.append(video)
+                videos.append(_video(card, root, base, split, path))
+    if bases:
+        unlisted += _aside(root, SPLITS)
     return Listing(tuple(videos), unlisted=tuple(unlisted))
+
+
+def _aside(base: Path, used: tuple[str, ...]) -> list[Path]:
+    """Returns the folders that are not looked into."""
+    folders = (path for path in base.iterdir() if path.is_dir())
+    return sorted(
+        path
+        for path in folders
+        if path.name not in used and not path.name.startswith(".")
+    )
 
 
 def _video(card, root, base, split, path) -> Video:

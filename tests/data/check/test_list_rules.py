@@ -113,3 +113,11 @@ def test_files_that_cannot_be_used_are_named(listed, video):
     assert (unlisted.severity, unlisted.details) == ("warning", ("real/notes.txt",))
     (left_out,) = list_rules.left_out(odd)
     assert (left_out.severity, left_out.details) == ("info", ("fake/c.mp4",))
+
+
+def test_collection_of_one_kind_is_an_error(listed, video):
+    found = [
+        *list_rules.class_balance(listed(video("fake/a.mp4"), video("fake/b.mp4")))
+    ]
+    assert (found[0].code, found[0].severity) == ("one_class", "error")
+    assert found[0].message == "Every file is fake."
