@@ -65,6 +65,7 @@ def _check(args, card, data):
     if args.deep:
         import_tensorflow()
     alone = args.json == "-"
+    records = options.records(args)
     root, made_here = _root(args, card, data)
     bar = progress()
     bar.disable |= alone or args.quick
@@ -74,7 +75,7 @@ def _check(args, card, data):
             card,
             root,
             data,
-            options.records(args),
+            records,
             read=not args.quick,
             deep=args.deep,
             whole=made_here,

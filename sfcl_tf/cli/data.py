@@ -109,16 +109,17 @@ def check_data(args, data) -> None:
     """Raises at once where neither a collection nor its records are to be found.
 
     Raises:
+        UsageError: If there can be no records where they are to go.
         DataError: It says what to obtain, from whom, and where to put it.
     """
     card = load_card(data.dataset)
-    settings = Settings.of(data)
+    settings, records = Settings.of(data), options.records(args)
     if _is_made_here(card, args):
         return
     try:
         find_root(card, options.data_roots(args))
     except DataError:
-        if read_manifest(records_folder(card, settings, options.records(args))) is None:
+        if read_manifest(records_folder(card, settings, records)) is None:
             raise
 
 
