@@ -10,7 +10,7 @@ DEMO = --dataset demo --preset tiny --frames 6 --epochs 3
 help:
 	@echo "make demo   video -> trained, evaluated, exported detector, without a download"
 	@echo "make test   the tests (SFCL_TEST_MEDIA=DIR adds those on real media)"
-	@echo "make test-io  the core on TensorFlow 2.17, whose tensorflow-io reads s3://"
+	@echo "make test-io  s3:// and the core, on TensorFlow 2.17 that tensorflow-io needs"
 	@echo "make lint   format and style"
 	@echo "make bench  the speeds that README and docs claim"
 
@@ -24,7 +24,7 @@ test: $(STAMP)
 test-io:
 	$(MAKE) VENV=.venv-io LOCK=requirements-io.lock .venv-io/.installed
 	.venv-io/bin/python -m pytest -q -n 2 --dist worksteal \
-	  tests/ops tests/layers tests/models $(PYTEST)
+	  tests/ops tests/layers tests/models tests/io $(PYTEST)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 import sys
 
-from sfcl_tf.cli import main
+from sfcl_tf.cli import run_and_exit
 
 if __name__ == "__main__":
-    sys.exit(main(["train", *sys.argv[1:]]))
+    run_and_exit(["train", *sys.argv[1:]])

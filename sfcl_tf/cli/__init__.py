@@ -6,10 +6,17 @@ import sys
 import traceback
 
 from sfcl_tf import __version__
+from sfcl_tf.cli.options import refuse_urls
 from sfcl_tf.errors import SfclError
+from sfcl_tf.storage import end_process
 
 # In the order in which the data goes.
 COMMANDS = ("datasets", "prepare", "check", "train", "evaluate", "export", "doctor")
+
+
+def run_and_exit(argv=None):
+    """Runs one subcommand and ends this process with its exit code."""
+    end_process(main(argv))
 
 
 def main(argv=None) -> int:
@@ -20,6 +27,7 @@ def main(argv=None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     try:
+        refuse_urls(args)
         return args.run(args) or 0
     except SfclError as error:
         if args.debug:

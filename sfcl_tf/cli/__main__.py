@@ -1,8 +1,6 @@
 """`python -m sfcl_tf.cli` is `sfcl`."""
 
-import sys
-
-from sfcl_tf.cli import main
+from sfcl_tf.cli import run_and_exit
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_exit()

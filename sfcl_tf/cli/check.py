@@ -72,6 +72,7 @@ def _check(args, card, data):
     if args.deep:
         import_tensorflow()
     alone = args.json == "-"
+    records = options.records(args)
     root, made_here = _root(args, card, data)
     if root and args.json and not alone:
         keep_out(root, Path(args.json), "--json")
@@ -83,7 +84,7 @@ def _check(args, card, data):
             card,
             root,
             data,
-            options.records(args),
+            records,
             read=not args.quick,
             deep=args.deep,
             whole=made_here,

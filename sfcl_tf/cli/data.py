@@ -11,6 +11,7 @@ from sfcl_tf.data.layouts import list_videos, require_splits
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
 from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.storage import is_remote
 
 _FAILURES_SHOWN = 20
 
@@ -130,16 +131,17 @@ def check_data(args, data) -> None:
     """Raises at once where neither a collection nor its records are to be found.
 
     Raises:
+        UsageError: If there can be no records where they are to go.
         DataError: It says what to obtain, from whom, and where to put it.
     """
     card = load_card(data.dataset)
-    settings = Settings.of(data)
+    settings, records = Settings.of(data), options.records(args)
     if _is_made_here(card, args):
         return
     try:
         find_root(card, options.data_roots(args))
     except DataError:
-        if read_manifest(records_folder(card, settings, options.records(args))) is None:
+        if read_manifest(records_folder(card, settings, records)) is None:
             raise
 
 
@@ -149,7 +151,9 @@ def keep_out(root: Path, path: Path, option: str) -> None:
     Raises:
         UsageError: If the path lies below the collection's folder.
     """
-    if root.is_dir() and path.resolve().is_relative_to(root.resolve()):
+    if is_remote(path) or not root.is_dir():
+        return
+    if path.resolve().is_relative_to(root.resolve()):
         raise UsageError(
             f"Expected to write outside of the collection {root}. Received: {path}. "
             f"Give another place by {option}."

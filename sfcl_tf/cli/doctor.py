@@ -23,7 +23,7 @@ _PACKAGES = (
     "rich",
     "tensorboard",
 )
-_OPTIONAL = {"scikit-image": "demo", "scikit-learn": "tune"}
+_OPTIONAL = {"scikit-image": "demo", "scikit-learn": "tune", "tensorflow-io": "io"}
 
 
 def add_arguments(parser):

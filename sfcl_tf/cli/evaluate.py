@@ -2,10 +2,10 @@
 
 sfcl evaluate runs/NAME
 sfcl evaluate runs/NAME --dataset ff_c40 --data-root /data --frames 50
+sfcl evaluate s3://bucket/runs/NAME --records s3://bucket/records
 """
 
 import dataclasses
-from pathlib import Path
 
 from sfcl_tf.cli import options
 
@@ -14,7 +14,7 @@ _KEPT = ("selected_epoch", "selection", "export")
 
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
-    parser.add_argument("run_dir", metavar="RUN", help="a run's directory")
+    parser.add_argument("run_dir", metavar="RUN", help="a run's directory, or its URL")
     parser.add_argument(
         "--dataset", metavar="CARD", help="data set (default: the run's own)"
     )
@@ -29,12 +29,18 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.cli.run_dir import load_run, read_history, read_results
+    from sfcl_tf.cli.run_dir import open_run
     from sfcl_tf.errors import UsageError
 
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
-    run_dir = Path(args.run_dir)
+    with open_run(args.run_dir) as (place, run_dir):
+        _evaluate(args, place, run_dir)
+
+
+def _evaluate(args, place, run_dir):
+    from sfcl_tf.cli.run_dir import load_run, read_history, read_results
+
     config, model = load_run(run_dir)
     data = _data(args, config.data)
 
@@ -60,9 +66,9 @@ def run(args):
     )
     console.print(show.results(results))
     name = result_name(pipeline, args.split)
-    say(f"Predictions {run_dir / f'predictions_{name}.csv'}")
+    say(f"Predictions {place / f'predictions_{name}.csv'}")
     if own:
-        say(f"Report {write_report(run_dir)}")
+        say(f"Report {place / write_report(run_dir).name}")
 
 
 def _data(args, own):

@@ -6,6 +6,10 @@ from pathlib import Path
 from sfcl_tf.config import load_config
 from sfcl_tf.errors import UsageError
 from sfcl_tf.presets import PRESETS
+from sfcl_tf.storage import is_remote, location
+
+# `--address` is Ray's.
+_MAY_BE_URLS = ("records", "runs", "run_dir", "to", "address")
 
 
 def add_data(parser):
@@ -22,7 +26,8 @@ def add_data(parser):
     group.add_argument(
         "--records",
         metavar="DIR",
-        help="folder for prepared records (default: $SFCL_RECORDS or ./records)",
+        help="folder for prepared records, or s3://BUCKET/PREFIX (default: "
+        "$SFCL_RECORDS or ./records)",
     )
     group.add_argument(
         "--demo-dir",
@@ -108,7 +113,7 @@ def add_runs(parser):
     parser.add_argument(
         "--runs",
         metavar="DIR",
-        help="folder for runs (default: $SFCL_RUNS or ./runs)",
+        help="folder for runs, or s3://BUCKET/PREFIX (default: $SFCL_RUNS or ./runs)",
     )
 
 
@@ -156,14 +161,29 @@ def preparation(args) -> list[tuple[str, object]]:
 
 
 def data_roots(args) -> list[str]:
-    """Returns the data roots given, or those of `SFCL_DATA`."""
+    """Returns the data roots given, or those of `SFCL_DATA`.
+
+    Raises:
+        UsageError: If one of `SFCL_DATA` is a URL.
+    """
     given = os.environ.get("SFCL_DATA", "")
+    if is_remote(given) and not args.data_root:
+        raise _not_local("SFCL_DATA", given)
     return args.data_root or [root for root in given.split(os.pathsep) if root]
 
 
-def records(args) -> Path:
-    """Returns the folder for records."""
-    return Path(args.records or os.environ.get("SFCL_RECORDS") or "records")
+def refuse_urls(args) -> None:
+    """Raises where an option is a URL and cannot be one.
+
+    Raises:
+        UsageError: Before a folder `s3:` is made.
+    """
+    for name, value in vars(args).items():
+        given = value if isinstance(value, list) else [value]
+        for text in given:
+            if name not in _MAY_BE_URLS and isinstance(text, str) and is_remote(text):
+                option = {"overrides": "set"}.get(name, name.replace("_", "-"))
+                raise _not_local(f"--{option}", text)
 
 
 def new_file(text: str, option: str, ending: str = "") -> Path:
@@ -183,6 +203,19 @@ def new_file(text: str, option: str, ending: str = "") -> Path:
     return path
 
 
-def runs(args) -> Path:
-    """Returns the folder for runs."""
-    return Path(args.runs or os.environ.get("SFCL_RUNS") or "runs")
+def _not_local(option: str, text: str) -> UsageError:
+    return UsageError(
+        f"Expected a path on this machine for {option}. Received: {text}. Videos and "
+        "settings are read from files: mount the bucket, or copy them here. On s3:// "
+        "may lie records, runs and exports."
+    )
+
+
+def records(args):
+    """Returns the folder for records; see `sfcl_tf.storage.location`."""
+    return location(args.records or os.environ.get("SFCL_RECORDS") or "records")
+
+
+def runs(args):
+    """Returns the folder for runs; see `sfcl_tf.storage.location`."""
+    return location(args.runs or os.environ.get("SFCL_RUNS") or "runs")

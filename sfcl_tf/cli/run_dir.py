@@ -1,10 +1,31 @@
 """Reading a finished run."""
 
+import contextlib
 import json
 
 from sfcl_tf.config import read_config
 from sfcl_tf.errors import ModelError
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.storage import at_hand, location, reached
+
+
+@contextlib.contextmanager
+def open_run(text: str):
+    """Gives a run's place and a local folder that holds it; what changes is kept.
+
+    Raises:
+        ModelError: If the place is not a run's.
+    """
+    place = location(text)
+    with reached(place):
+        found = (place / "config.toml").is_file()
+    if not found:
+        raise ModelError(
+            f"Expected a run's directory. Received: {place}, which has no "
+            "config.toml. Runs are made by `sfcl train` below ./runs."
+        )
+    with at_hand(place, fetch=True) as (run_dir, _):
+        yield place, run_dir
 
 
 def load_run(run_dir):
@@ -13,11 +34,6 @@ def load_run(run_dir):
     Raises:
         ModelError: If the folder is not a finished run.
     """
-    if not (run_dir / "config.toml").is_file():
-        raise ModelError(
-            f"Expected a run's directory. Received: {run_dir}, which has no "
-            "config.toml. Runs are made by `sfcl train` below ./runs."
-        )
     config = read_config(run_dir / "config.toml")
     import_tensorflow()
     from sfcl_tf.models import load_model

@@ -42,12 +42,12 @@ def results(values):
     return shown
 
 
-def paths(run_dir, report, values) -> None:
+def paths(place, report, values) -> None:
     """Prints where everything lies."""
     export = values["export"]
-    say(f"Run         {run_dir}")
+    say(f"Run         {place}")
     say(f"Report      {report}")
-    say(f"Predictions {run_dir / 'predictions_test.csv'}")
+    say(f"Predictions {place / 'predictions_test.csv'}")
     say(
         f"SavedModel  {export['path']} (differs from Keras by at most "
         f"{export['max_abs_difference']:.1e} in the logit on {export['frames']} "

@@ -13,6 +13,7 @@ import time
 
 from sfcl_tf.cli import options
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.storage import at_hand, is_remote, reached, require_writable
 
 
 def add_arguments(parser):
@@ -60,16 +61,17 @@ def run(args):
         ("train.epochs", args.epochs),
         ("model.spatial_weights", args.spatial_weights),
     )
-    run_dir = _new_run_dir(args, config)
+    place = _new_place(args, config)
     started = time.perf_counter()
-    try:
-        _train(args, config, run_dir, started)
-    finally:
-        if run_dir.is_dir() and not any(run_dir.iterdir()):
-            run_dir.rmdir()  # nothing was begun
+    with at_hand(place) as (run_dir, save):
+        try:
+            _train(args, config, place, run_dir, save, started)
+        finally:
+            if run_dir.is_dir() and not any(run_dir.iterdir()):
+                run_dir.rmdir()  # nothing was begun
 
 
-def _train(args, config, run_dir, started):
+def _train(args, config, place, run_dir, save, started):
     from sfcl_tf.cli.data import check_data, prepare_data
     from sfcl_tf.models import load_model
     from sfcl_tf.models.weights import resolve_weights
@@ -93,6 +95,7 @@ def _train(args, config, run_dir, started):
     from sfcl_tf.cli.steps import evaluate_run, export_run
     from sfcl_tf.config import to_toml
     from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.errors import DataError
     from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.evaluate import write_results
     from sfcl_tf.training.environment import write_environment
@@ -104,7 +107,7 @@ def _train(args, config, run_dir, started):
     say(
         f"Training {config.model.name} ({config.model.preset}) on "
         f"{pipeline.training_examples()} examples an epoch (reals "
-        f"{pipeline.real_repeat()}x), epochs: {config.train.epochs}, in {run_dir}; "
+        f"{pipeline.real_repeat()}x), epochs: {config.train.epochs}, in {place}; "
         "the first step is traced, which takes a while."
     )
     examples = sum(video["records"] for video in manifest.split("train"))
@@ -121,6 +124,13 @@ def _train(args, config, run_dir, started):
                 note=f"epoch {epoch}  loss {logs['loss']:.4f}  AUC {logs['auc']:.3f}",
             )
 
+        def on_epoch(row):
+            say(show.epoch(row))
+            try:
+                save()
+            except DataError as error:  # the next epoch tries again
+                say(f"Not saved yet: {error}")
+
         training = train(
             config,
             pipeline,
@@ -128,7 +138,7 @@ def _train(args, config, run_dir, started):
             strategy=strategy,
             on_statistics=lambda done: bar.update(pass_over, completed=done),
             on_batch=on_batch,
-            on_epoch=lambda row: say(show.epoch(row)),
+            on_epoch=on_epoch,
         )
     say(f"Selected epoch {training.selected_epoch} on the validation split.")
     selection = {
@@ -138,21 +148,18 @@ def _train(args, config, run_dir, started):
     predictions, results = evaluate_run(
         training.predictor, pipeline, run_dir, "test", selection, training.history
     )
+    exported = f"savedmodel/{config.export.version}"
     results["export"] = export_run(
-        load_model(run_dir),
-        config,
-        pipeline,
-        predictions.logit,
-        run_dir / "savedmodel" / str(config.export.version),
-    )
+        load_model(run_dir), config, pipeline, predictions.logit, run_dir / exported
+    ) | {"path": str(place / exported)}
     write_results(run_dir / "results.json", results)
     report = write_report(run_dir)
     console.print(show.results(results))
-    show.paths(run_dir, report, results)
+    show.paths(place, place / report.name, results)
     say(f"Done in {time.perf_counter() - started:.0f} s.")
 
 
-def _new_run_dir(args, config):
+def _new_place(args, config):
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.errors import UsageError
 
@@ -165,20 +172,32 @@ def _new_run_dir(args, config):
             "by --runs."
         )
     path = options.runs(args) / name
+    if is_remote(path):
+        with reached(path):
+            exists = path.exists()
+        if exists:
+            raise _is_there(path, " and is a run")
+        require_writable(path)
+        return path
     try:
         path.mkdir(parents=True)
         probe = path / ".writable"
         probe.touch()
         probe.unlink()
     except FileExistsError as error:
-        raise UsageError(
-            f"Expected a new run. Received: {path}, which exists"
-            f"{' and is a run' if path.is_dir() else ''}. Choose another --name, or "
-            "remove it."
-        ) from error
+        raise _is_there(path, " and is a run" if path.is_dir() else "") from error
     except OSError as error:
         raise UsageError(
             f"Expected a folder in which runs can be written. Received: {path} "
             f"({os.strerror(error.errno)}). Give another one by --runs or SFCL_RUNS."
         ) from error
     return path
+
+
+def _is_there(path, what):
+    from sfcl_tf.errors import UsageError
+
+    return UsageError(
+        f"Expected a new run. Received: {path}, which exists{what}. Choose another "
+        "--name, or remove it."
+    )

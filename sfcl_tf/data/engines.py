@@ -1,5 +1,6 @@
 """What runs a preparation's work: this process, a pool of processes, or a cluster."""
 
+import atexit
 import dataclasses
 import functools
 import os
@@ -12,6 +13,7 @@ from sfcl_tf.data.boxes import FrameBoxes
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.manifest import Settings
 from sfcl_tf.data.processes import Outcome, run_apart
+from sfcl_tf.storage import is_remote, load
 
 Result = tuple[dict[str, Any], float]
 """A video's report, and the seconds that it took."""
@@ -67,7 +69,9 @@ def process_pool(workers: int, timeout: float = DEFAULT_TIMEOUT) -> Engine:
 
 def _in_pool(tasks: Iterable[Task], workers: int, timeout: float) -> Iterator[Result]:
     tasks = list(tasks)
-    for outcome in run_apart(tasks, workers, timeout, ready_to_prepare):
+    remote = any(is_remote(task.folder) for task in tasks)
+    warm_up = ready_for_remote_records if remote else ready_to_prepare
+    for outcome in run_apart(tasks, workers, timeout, warm_up):
         yield result_of(outcome, tasks[outcome.place])
 
 
@@ -87,3 +91,10 @@ def ready_to_prepare() -> None:
 
     import_tensorflow()
     cv2.setNumThreads(1)
+
+
+def ready_for_remote_records() -> None:
+    """Does what `ready_to_prepare` does, and brings in `s3://`."""
+    ready_to_prepare()
+    load()
+    atexit.register(os._exit, 0)  # see `sfcl_tf.storage.end_process`

@@ -12,6 +12,7 @@ from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.output import write_json
 from sfcl_tf.data.region import CONTEXT, SCHEMA
 from sfcl_tf.errors import DataError
+from sfcl_tf.storage import reached
 
 DETECTOR = "dlib-hog-2"
 MANIFEST = "manifest.json"
@@ -149,24 +150,26 @@ def fingerprint(card: Card, settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def records_folder(card: Card, settings: Settings, records: Path) -> Path:
+def records_folder(card: Card, settings: Settings, records):
     """Returns where a card's records lie below the folder for all records."""
-    return Path(records) / f"{card.name}-{fingerprint(card, settings)}"
+    return records / f"{card.name}-{fingerprint(card, settings)}"
 
 
 def read_manifest(folder: Path) -> Manifest | None:
     """Reads the manifests of the splits that were prepared; `None` without any.
 
     Raises:
-        DataError: If one is damaged.
+        DataError: If one is damaged, or their store cannot be reached.
     """
     found = None
     for split in SPLITS:
         path = folder / split / MANIFEST
-        if not path.is_file():
-            continue
+        with reached(path):
+            if not path.is_file():
+                continue
         try:
-            values = json.loads(path.read_text("utf-8"))
+            with reached(path):
+                values = json.loads(path.read_text("utf-8"))
             part = Manifest(
                 folder,
                 values["card"],

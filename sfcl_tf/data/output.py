@@ -4,12 +4,14 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sfcl_tf.errors import DataError
+from sfcl_tf.storage import is_remote, said_by_system, upload
 
 _NO_SPACE = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
 
@@ -23,23 +25,29 @@ class DiskFullError(NotWrittenError):
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path) -> Iterator[Path]:
     """Gives a temporary name; what is written there takes the name `path` at the end.
 
     If nothing lies there at the end, or an error is raised, `path` stays as it was.
+    The temporary name is that of a local file, for a remote `path` too.
 
     Raises:
         NotWrittenError: If writing fails.
         DiskFullError: If it fails for lack of space.
     """
+    remote = is_remote(path)
     # Not the process id, which two hosts that share the folder may both have.
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
+    name = f".{path.name[:100]}.{uuid.uuid4().hex}.tmp"
+    temporary = Path(tempfile.gettempdir()) / name if remote else path.with_name(name)
     try:
         yield temporary
         if temporary.exists():
-            temporary.replace(path)
+            if remote:
+                upload(temporary, path)
+            else:
+                temporary.replace(path)
     except Exception as error:
-        told = _writing_error(error)
+        told = said_by_system(error)
         if told is None:
             raise
         kind = DiskFullError if any(t in told for t in _NO_SPACE) else NotWrittenError
@@ -51,17 +59,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _writing_error(error: Exception) -> str | None:
-    """Returns what the system says of a failed write; `None` for other errors."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    # TensorFlow's file system has errors of its own, known where it is loaded.
-    if type(error).__module__.startswith("tensorflow"):
-        return str(getattr(error, "message", error))
-    return None
-
-
-def write_json(path: Path, values: Any) -> None:
+def write_json(path, values: Any) -> None:
     """Writes JSON in UTF-8.
 
     Raises:

@@ -24,6 +24,7 @@ from sfcl_tf.data.manifest import (
 from sfcl_tf.data.output import write_json
 from sfcl_tf.data.prepare_video import STATUSES, earlier_report
 from sfcl_tf.errors import DataError
+from sfcl_tf.storage import is_remote, require_writable
 
 REPORT = "prepare_report.json"
 
@@ -130,7 +131,10 @@ def pending(card: Card, listing: Listing, settings: Settings, records: Path) -> 
     return sum(earlier_report(video, folder) is None for video in listing.videos)
 
 
-def _make(folder: Path, splits: list[str]) -> None:
+def _make(folder, splits: list[str]) -> None:
+    if is_remote(folder):
+        require_writable(folder)
+        return
     try:
         for split in splits:
             (folder / split).mkdir(parents=True, exist_ok=True)
@@ -144,8 +148,15 @@ def _make(folder: Path, splits: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other preparations out of a folder, and clears what a dead one left."""
+def _alone(folder) -> Iterator[None]:
+    """Keeps other preparations out of a folder, and clears what a dead one left.
+
+    A remote folder has no locks, and what is unfinished does not lie there. Two that
+    write into one cost time alone: of the same settings, shards have the same bytes.
+    """
+    if is_remote(folder):
+        yield
+        return
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

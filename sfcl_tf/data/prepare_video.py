@@ -19,6 +19,7 @@ from sfcl_tf.data.output import DiskFullError, NotWrittenError, write_json
 from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.video import evenly_spaced
 from sfcl_tf.errors import DataError
+from sfcl_tf.storage import reached, size
 
 # SIDA needs 32 pixels, and snapping a crop to the grid takes up to 14 off it.
 MIN_FACE = 46
@@ -70,13 +71,14 @@ def prepare_video(
         told = "the file of boxes has none for it"
         return report | {"status": "no_face", "reason": told}
     for old in (shard, sidecar):
-        old.unlink(missing_ok=True)  # of another file under the same name
+        with reached(old):
+            old.unlink(missing_ok=True)  # of another file under the same name
     try:
         report["source"] = _identity(video.path)
         report |= _write(video, settings, boxes, shard)
         report |= {
             "status": "ok",
-            "shard_bytes": shard.stat().st_size if report["records"] else 0,
+            "shard_bytes": size(shard) if report["records"] else 0,
         }
         if not report["records"]:
             report["status"] = "too_small" if report["too_small"] else "no_face"
@@ -125,7 +127,7 @@ def earlier_report(video: Video, folder: Path) -> dict[str, Any] | None:
         report = json.loads(sidecar.read_text("utf-8"))
         if report["source"] != _identity(video.path):
             return None
-        if report["records"] and shard.stat().st_size != report["shard_bytes"]:
+        if report["records"] and size(shard) != report["shard_bytes"]:
             return None
         # The same file may have another place in the data set by now.
         now = empty_report(video, folder)

@@ -22,6 +22,7 @@ from sfcl_tf.data.engines import (
 )
 from sfcl_tf.data.processes import ProcessBeside
 from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.storage import is_remote
 
 # Of a video whose node or worker is lost; one that crashes its decoder has none.
 RETRIES = 3
@@ -78,9 +79,16 @@ def _on_cluster(
 ) -> Iterator[Result]:
     import ray
 
-    tasks = [_anywhere(task) for task in tasks]
+    tasks = list(tasks)
     if not tasks:
         return
+    if is_remote(tasks[0].folder):
+        raise UsageError(
+            f"Expected a folder for the records of a Ray cluster. Received: "
+            f"{tasks[0].folder}. Mount the bucket on every machine, and give that "
+            "folder by --records or SFCL_RECORDS."
+        )
+    tasks = [_anywhere(task) for task in tasks]
     # Its name is one of those that `clear_unfinished` removes.
     seen = tasks[0].folder / f".shared.{uuid.uuid4().hex}.tmp"
     seen.touch()

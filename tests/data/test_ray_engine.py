@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from sfcl_tf.cli import main
+from sfcl_tf.data.engines import Task
+from sfcl_tf.data.listing import Video
+from sfcl_tf.data.manifest import Settings
 from sfcl_tf.data.ray_engine import ray_cluster
 from sfcl_tf.errors import UsageError
 
@@ -101,3 +104,11 @@ def test_address_where_nothing_answers_is_told_at_once(copy, tmp_path, capsys, a
 def test_address_without_its_engine_is_a_usage_error(capsys):
     assert main(["prepare", "demo", "--address", "local"]) == 2
     assert "Expected --engine ray with --address" in capsys.readouterr().err
+
+
+def test_records_at_a_url_are_refused(copy):
+    pytest.importorskip("ray")
+    video = Video("a", copy.clip("train"), "train", 0, "real", ("071",))
+    task = Task(video, "s3://bucket/records", Settings(2))
+    with pytest.raises(UsageError, match="Mount the bucket on every machine"):
+        next(ray_cluster("local")([task]))

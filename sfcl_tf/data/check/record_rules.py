@@ -11,6 +11,7 @@ from sfcl_tf.data.check.shortcuts import CHANCE
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.manifest import Manifest
 from sfcl_tf.data.prepare_video import STATUSES
+from sfcl_tf.storage import size as size_of
 
 _HARMLESS = ("no_face", "too_small")
 _LEAST_COVERAGE = 0.5
@@ -86,7 +87,7 @@ def damaged_shards(manifest: Manifest) -> Iterator[Finding]:
         if not report["records"]:
             continue
         path = manifest.folder / report["shard"]
-        size = path.stat().st_size if path.is_file() else None
+        size = size_of(path) if path.is_file() else None
         wanted = report.get("shard_bytes", size)
         if size is None:
             damaged.append(f"{report['shard']}: not there")
