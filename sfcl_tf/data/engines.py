@@ -1,6 +1,5 @@
 """What runs a preparation's work: this process, a pool of processes, or a cluster."""
 
-import atexit
 import dataclasses
 import functools
 import os
@@ -97,4 +96,3 @@ def ready_for_remote_records() -> None:
     """Does what `ready_to_prepare` does, and brings in `s3://`."""
     ready_to_prepare()
     load()
-    atexit.register(os._exit, 0)  # see `sfcl_tf.storage.end_process`
