@@ -218,7 +218,8 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
 def record_settings(card: Card) -> dict[str, Any]:
     """Returns what of a card decides which faces its records hold."""
     settings = {"layout": card.layout, **card.options}
-    settings.pop("methods", None)  # decide which videos, not what is in a record
+    for key in ("methods", "splits", "val_parts"):  # which videos, and where they go
+        settings.pop(key, None)
     if card.path:
         settings["path"] = hashlib.sha256(str(card.path).encode()).hexdigest()[:16]
     return settings

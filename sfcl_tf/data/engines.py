@@ -18,7 +18,7 @@ Result = tuple[dict[str, Any], float]
 """A video's report, and the seconds that it took."""
 
 DEFAULT_TIMEOUT = 6 * 3600.0
-"""Seconds after which a video is given up; long ones take a tenth of their length."""
+"""Seconds after which a video is given up."""
 
 
 @dataclasses.dataclass(frozen=True)
