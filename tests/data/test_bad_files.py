@@ -327,32 +327,52 @@ def test_shard_that_cannot_be_written_costs_that_video_alone(
     assert not [*(tmp_path / "records").rglob("*.tmp")]
 
 
-def test_disk_that_is_full_stops_with_a_word_and_loses_nothing(
-    prepare_folder, write_clip, astronaut, tmp_path
-):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 400 KB at `records`, and a function that mounts it otherwise."""
     room = tmp_path / "records"
     room.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(room)],
-        capture_output=True,
-    )
-    if mounted.returncode:
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(room)]
+    if subprocess.run(command, capture_output=True).returncode:
         pytest.skip("mounting a small tmpfs is not allowed here")
-    try:
-        for n in range(6):
-            clip = np.repeat(astronaut[None], 3, axis=0)
-            write_clip(prepare_folder.folder / f"{n}.mp4", clip, crf=10)
-        with pytest.raises(DataError, match=r"No space left on device.*goes on where"):
-            prepare_folder()
-        whole = {path: path.read_bytes() for path in room.rglob("*.tfrecord")}
-        assert 0 < len(whole) < 6
-        assert not [*room.rglob("*.tmp")]
-        subprocess.run(["mount", "-o", "remount,size=9m", str(room)], check=True)
-        _, reports = prepare_folder()
-        assert set(status(reports).values()) == {"ok"}
-        assert {path: path.read_bytes() for path in whole} == whole
-    finally:
-        subprocess.run(["umount", str(room)], check=True)
+
+    def remount(options):
+        command = ["mount", "-o", f"remount,{options}", str(room)]
+        subprocess.run(command, check=True)
+
+    remount.room = room
+    yield remount
+    subprocess.run(["umount", str(room)], check=True)
+
+
+def test_read_only_records_folder_is_told_and_left_as_it_was(
+    prepare_folder, write_clip, astronaut, small_disk
+):
+    write_clip(prepare_folder.folder / "a.mp4", astronaut[None], crf=30)
+    prepare_folder()
+    before = {path: path.read_bytes() for path in small_disk.room.rglob("*.*")}
+    small_disk("ro")
+    with pytest.raises(DataError, match=r"writable folder.*Read-only.*--records"):
+        prepare_folder()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_disk_that_is_full_stops_with_a_word_and_loses_nothing(
+    prepare_folder, write_clip, astronaut, small_disk
+):
+    room = small_disk.room
+    for n in range(6):
+        clip = np.repeat(astronaut[None], 3, axis=0)
+        write_clip(prepare_folder.folder / f"{n}.mp4", clip, crf=10)
+    with pytest.raises(DataError, match=r"No space left on device.*goes on where"):
+        prepare_folder()
+    whole = {path: path.read_bytes() for path in room.rglob("*.tfrecord")}
+    assert 0 < len(whole) < 6
+    assert not [*room.rglob("*.tmp")]
+    small_disk("size=9m")
+    _, reports = prepare_folder()
+    assert set(status(reports).values()) == {"ok"}
+    assert {path: path.read_bytes() for path in whole} == whole
 
 
 @pytest.mark.slow  # starts processes, each of which imports TensorFlow
