@@ -103,9 +103,18 @@ class TrainConfig:
     warmup: float = 0.0  # share of all steps
     weight_decay: float = 1e-8
     ema: float = 0.0  # momentum of the weights' moving average; 0 is off
-    clip_norm: float = 0.0  # 0 is off
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    clip_norm: float = 0.0  # of all gradients together; 0 is off
+    class_weight: Literal["none", "balanced"] = "none"  # beside data.real_repeat
+    label_smoothing: float = 0.0
+    backbone_rate: float = 1.0  # the pretrained backbone's share of the learning rate
+    freeze_epochs: int = 0  # epochs at the start in which it does not learn
+    sync_bn: bool = False  # batch statistics over all replicas
+    # auto: mixed_bfloat16 where the GPU computes in it, else float32.
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
+    deterministic: bool = False  # the same bits for the same seed; slower
     seed: int = 0
+    checkpoint_steps: int = 1000  # between checkpoints, beside those of each epoch
+    histograms: bool = False  # of the weights, for TensorBoard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +178,11 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "train.weight_decay": (0, 1),
     "train.ema": (0, 0.999999),
     "train.clip_norm": (0, 1e9),
+    "train.label_smoothing": (0, 0.9),
+    "train.backbone_rate": (0, 1e3),
+    "train.freeze_epochs": (0, 10**9),
+    "train.seed": (0, 2**31 - 1),
+    "train.checkpoint_steps": (1, 10**9),
     "evaluate.batch_size": (1, 10**9),
     "export.version": (1, 10**18),
     "export.verify_frames": (1, 10**9),
@@ -208,15 +222,18 @@ def load_config(
             f"Expected a preset of {', '.join(PRESETS)}. Received: {preset!r}."
         )
     values: dict[str, Any] = {**PRESETS[preset], **(card or {}), **loaded}
-    for override in overrides:
-        key, value = _split(override) if isinstance(override, str) else override
-        values[key] = value
-    return _from_flat(values)
+    return _from_flat(values | dict(map(_pair, overrides)))
 
 
 def read_config(path: Path | str) -> Config:
     """Reads the merged `config.toml` of a run."""
     return _from_flat(_flatten(_read_toml(path)))
+
+
+def override(config: Config, overrides: Iterable[str | tuple[str, Any]]) -> Config:
+    """Returns a configuration with some values changed, as `--set` gives them."""
+    values = _flatten(dataclasses.asdict(config))
+    return _from_flat(values | dict(map(_pair, overrides)))
 
 
 def to_toml(config: Config) -> str:
@@ -250,7 +267,9 @@ def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _split(override: str) -> tuple[str, Any]:
+def _pair(override: str | tuple[str, Any]) -> tuple[str, Any]:
+    if not isinstance(override, str):
+        return override
     key, separator, text = override.partition("=")
     if not separator:
         raise UsageError(f"Expected `--set section.key=value`. Received: {override!r}.")

@@ -12,6 +12,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train.warmup": 0.05,
         "train.ema": 0.999,
         "train.clip_norm": 1.0,
+        "train.precision": "auto",
         # Reasoned, not yet measured. What tells a fake is faint: 3 crops in 10 get
         # no blur, noise, resize, chroma or JPEG at all, and keep the codec's own
         # traces. Grey blocks stay a test of robustness that training has not seen.

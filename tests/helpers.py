@@ -6,6 +6,7 @@ import scipy.fft
 
 from sfcl_tf import ops
 from sfcl_tf.layers import BlockDCT, CompressSIDA, Standardize
+from sfcl_tf.layers.precision import full_precision
 
 
 def reference_ycbcr(image):
@@ -65,10 +66,11 @@ def small_model(config):
     x = keras.layers.Conv2D(8, 3, strides=2)(x)
     x = keras.layers.BatchNormalization(momentum=0.5)(x)
     x = keras.layers.GlobalAveragePooling2D()(keras.ops.relu(x))
+    x = keras.layers.Dropout(config.model.dropout)(x)
     d = CompressSIDA(name="compress_sida")(sida)
     d = Standardize(floor=1e-3, name="standardize_sida")(d)
     d = keras.layers.Dense(8, activation="tanh")(d)
-    logit = keras.layers.Dense(1, dtype="float32", name="logit")(
+    logit = keras.layers.Dense(1, dtype=full_precision(), name="logit")(
         keras.layers.Concatenate()([x, d])
     )
     return keras.Model({"image": image, "sida": sida}, logit, name="small")

@@ -32,22 +32,26 @@ def small_config(*overrides):
 
 
 def small_manifest(folder, frames=4):
-    """Writes shards of 2 real and 2 fake videos a split, and returns the manifest."""
+    """Returns the manifest of 2 real and 2 fake videos a split.
+
+    Shards that are not there are written.
+    """
     rng = np.random.default_rng(0)
     facts = VideoFacts(frames, 96, 96, "yuv444p", 23.0)
     reports = []
     for split in ("train", "val", "test"):
-        (folder / split).mkdir(parents=True)
+        (folder / split).mkdir(parents=True, exist_ok=True)
         for number in range(4):
             label = number % 2
             method = "Deepfakes" if label else "real"
             video_id = f"{method}/{split}{number}"
             video = Video(video_id, folder, split, label, method, (str(number),))
             shard = f"{split}/{method}__{split}{number}.tfrecord"
-            write_shard(
-                folder / shard,
-                [_record(rng, video, facts, index) for index in range(frames)],
-            )
+            if not (folder / shard).exists():
+                write_shard(
+                    folder / shard,
+                    [_record(rng, video, facts, index) for index in range(frames)],
+                )
             reports.append(
                 {
                     "video_id": video_id,

@@ -45,6 +45,26 @@ def prepare_data(args, data, splits=SPLITS):
     return prepare_listing(args, data, card, listing).require(splits)
 
 
+def find_records(args, data, splits=SPLITS):
+    """Returns the manifest of what was prepared before.
+
+    For several workers, of which each would prepare the same.
+
+    Raises:
+        DataError: If there is none, or a split has no records.
+    """
+    card = load_card(data.dataset)
+    folder = records_folder(card, Settings.of(data), options.records(args))
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(
+            f"Expected records of {card.name} in {folder}: several workers do not "
+            "prepare. Received: none. Run `sfcl prepare` with the same options first, "
+            "and give its folder by --records, to each worker."
+        )
+    return manifest.of_methods(data.methods).require(splits)
+
+
 def find_videos(args, data):
     """Returns the listing of a data set, and says what is there and what is not."""
     card = load_card(data.dataset)

@@ -34,7 +34,7 @@ def run(args):
 
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
-    with open_run(args.run_dir) as (place, run_dir):
+    with open_run(args.run_dir) as (place, run_dir, _):
         _evaluate(args, place, run_dir)
 
 

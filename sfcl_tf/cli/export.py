@@ -37,7 +37,7 @@ def run(args):
 
     if args.version is not None and args.version < 1:
         raise UsageError(f"Expected --version of at least 1. Received: {args.version}.")
-    with open_run(args.run_dir) as (place, run_dir):
+    with open_run(args.run_dir) as (place, run_dir, _):
         _export(args, place, run_dir)
 
 

@@ -6,15 +6,18 @@ import json
 from sfcl_tf.config import read_config
 from sfcl_tf.errors import ModelError
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.run_format import require_format
 from sfcl_tf.storage import at_hand, location, reached
 
 
 @contextlib.contextmanager
 def open_run(text: str):
-    """Gives a run's place and a local folder that holds it; what changes is kept.
+    """Gives a run's place, a local folder that holds it, and a function that saves.
+
+    What changes in the folder is kept at the end, too.
 
     Raises:
-        ModelError: If the place is not a run's.
+        ModelError: If the place is not a run's, or of another version.
     """
     place = location(text)
     with reached(place):
@@ -24,8 +27,9 @@ def open_run(text: str):
             f"Expected a run's directory. Received: {place}, which has no "
             "config.toml. Runs are made by `sfcl train` below ./runs."
         )
-    with at_hand(place, fetch=True) as (run_dir, _):
-        yield place, run_dir
+    with at_hand(place, fetch=True) as (run_dir, save):
+        require_format(run_dir)
+        yield place, run_dir, save
 
 
 def load_run(run_dir):

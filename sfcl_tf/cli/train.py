@@ -6,6 +6,7 @@ split, scores the test split once, draws, writes a report and exports.
   sfcl train --dataset demo --preset tiny --frames 6 --epochs 3
   sfcl train --dataset ff_c40 --data-root /data
   sfcl train --dataset ff_c23 --set train.batch_size=8 --set model.sida=false
+  sfcl train --resume runs/NAME
 """
 
 import os
@@ -19,6 +20,11 @@ from sfcl_tf.storage import at_hand, is_remote, reached, require_writable
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
     parser.add_argument("--dataset", metavar="CARD", help="data set, such as ff_c40")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run that was ended, at its next batch",
+    )
     options.add_data(parser)
     options.add_preparation(parser)
     options.add_engine(parser)
@@ -34,11 +40,23 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--devices",
-        type=int,
-        default=0,
+        default="",
         metavar="N",
-        help="replicas: GPUs, or logical CPUs where there are fewer (default: all "
-        "GPUs, else one CPU)",
+        help="replicas: 2 takes GPUs, or logical CPUs where there are fewer; gpu:2 and "
+        "cpu:2 insist (default: all GPUs, else one CPU)",
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        default=None,
+        help="the same bits for the same seed, on one device; slower",
+    )
+    parser.add_argument(
+        "--cluster-timeout",
+        type=float,
+        default=300,
+        metavar="S",
+        help="seconds to wait for the other workers of TF_CONFIG (default: 300)",
     )
     parser.add_argument(
         "--name", help="the run's name (default: data set, preset and time)"
@@ -48,31 +66,80 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
+    from sfcl_tf.cluster import read_cluster
+
+    started = time.perf_counter()
+    cluster = read_cluster()
+    if args.resume:
+        _resume(args, cluster, started)
+    else:
+        _begin(args, cluster, started)
+
+
+def _begin(args, cluster, started):
     from sfcl_tf.errors import UsageError
 
     if not args.dataset and not args.config:
         raise UsageError(
-            "Expected --dataset CARD, or --config with data.dataset. Received: "
-            "neither. "
+            "Expected --dataset CARD, --config with data.dataset, or --resume RUN. "
+            "Received: none of them. "
             "Without data, try --dataset demo --preset tiny."
         )
     config = options.config(
         args,
         ("train.epochs", args.epochs),
         ("model.spatial_weights", args.spatial_weights),
+        ("train.deterministic", args.deterministic),
     )
-    place = _new_place(args, config)
-    started = time.perf_counter()
+    if len(cluster) > 1 and not args.name:
+        raise UsageError(
+            "Expected --name with TF_CONFIG: all workers must mean the same run. "
+            "Received: none."
+        )
+    place = _place(args, config)
+    _require_shared(place, cluster)
+    if not cluster.is_chief:
+        _train(args, cluster, config, place, place, lambda: None, started)
+        return
+    _require_new(place)
     with at_hand(place) as (run_dir, save):
         try:
-            _train(args, config, place, run_dir, save, started)
+            _train(args, cluster, config, place, run_dir, save, started)
         finally:
             if run_dir.is_dir() and not any(run_dir.iterdir()):
                 run_dir.rmdir()  # nothing was begun
 
 
-def _train(args, config, place, run_dir, save, started):
-    from sfcl_tf.cli.data import check_data, prepare_data
+def _resume(args, cluster, started):
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.cli.run_dir import open_run, read_results
+    from sfcl_tf.config import override, read_config
+    from sfcl_tf.errors import UsageError
+
+    given = {
+        "--dataset": args.dataset,
+        "--config": args.config,
+        "--epochs": args.epochs,
+        "--name": args.name,
+        "--frames": args.frames,
+    }
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise UsageError(
+            f"Expected --resume without {' and '.join(wrong)}: a run goes on with its "
+            "own settings. To train with others, start a new one with "
+            f"--config {args.resume}/config.toml."
+        )
+    with open_run(args.resume) as (place, run_dir, save):
+        _require_shared(place, cluster)
+        if "export" in read_results(run_dir):
+            say(f"{place} is finished: trained, evaluated and exported.")
+            return
+        config = override(read_config(run_dir / "config.toml"), args.overrides)
+        _train(args, cluster, config, place, run_dir, save, started)
+
+
+def _train(args, cluster, config, place, run_dir, save, started):
+    from sfcl_tf.cli.data import check_data, find_records, prepare_data
     from sfcl_tf.models import load_model
     from sfcl_tf.models.weights import resolve_weights
 
@@ -85,61 +152,33 @@ def _train(args, config, place, run_dir, save, started):
     ):
         resolve_weights(choice, network, download=args.download)
     import_tensorflow()
-    from sfcl_tf.training import make_strategy, train
+    from sfcl_tf.training import make_strategy
 
-    strategy = make_strategy(args.devices, config.train.batch_size)
-    manifest = prepare_data(args, config.data)
+    strategy = make_strategy(
+        args.devices, config.train.batch_size, cluster, args.cluster_timeout
+    )
+    prepare = prepare_data if len(cluster) == 1 else find_records
+    manifest = prepare(args, config.data)
 
     from sfcl_tf.cli import show
-    from sfcl_tf.cli.console import console, progress, say
+    from sfcl_tf.cli.console import console, say
     from sfcl_tf.cli.steps import evaluate_run, export_run
-    from sfcl_tf.config import to_toml
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.errors import DataError
     from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.evaluate import write_results
-    from sfcl_tf.training.environment import write_environment
 
-    (run_dir / "config.toml").write_text(to_toml(config), "utf-8")
-    write_environment(run_dir / "env.json", manifest, config, strategy)
     pipeline = InputPipeline(manifest, config)
-    steps = pipeline.steps_per_epoch()
-    say(
-        f"Training {config.model.name} ({config.model.preset}) on "
-        f"{pipeline.training_examples()} examples an epoch (reals "
-        f"{pipeline.real_repeat()}x), epochs: {config.train.epochs}, in {place}; "
-        "the first step is traced, which takes a while."
-    )
-    examples = sum(video["records"] for video in manifest.split("train"))
-    with progress() as bar:
-        pass_over = bar.add_task("band statistics", total=examples, note="")
-        task = bar.add_task(
-            "training", total=steps * config.train.epochs, note="tracing"
-        )
-
-        def on_batch(epoch, batch, logs):
-            bar.update(
-                task,
-                completed=(epoch - 1) * steps + batch,
-                note=f"epoch {epoch}  loss {logs['loss']:.4f}  AUC {logs['auc']:.3f}",
-            )
-
-        def on_epoch(row):
-            say(show.epoch(row))
-            try:
-                save()
-            except DataError as error:  # the next epoch tries again
-                say(f"Not saved yet: {error}")
-
-        training = train(
-            config,
-            pipeline,
-            run_dir,
-            strategy=strategy,
-            on_statistics=lambda done: bar.update(pass_over, completed=done),
-            on_batch=on_batch,
-            on_epoch=on_epoch,
-        )
+    if cluster.is_chief:
+        _write_settings(args, config, run_dir, manifest, strategy)
+    _say_what_is_trained(config, pipeline, strategy, place)
+    try:
+        training = _fit(config, pipeline, run_dir, strategy, cluster, save)
+    except KeyboardInterrupt:
+        say(f"Go on with: sfcl train --resume {place}")
+        raise
+    if not cluster.is_chief:
+        say(f"Worker {cluster.index} is done; worker 0 evaluates and exports.")
+        return
     say(f"Selected epoch {training.selected_epoch} on the validation split.")
     selection = {
         "selected_epoch": training.selected_epoch,
@@ -159,7 +198,79 @@ def _train(args, config, place, run_dir, save, started):
     say(f"Done in {time.perf_counter() - started:.0f} s.")
 
 
-def _new_place(args, config):
+def _write_settings(args, config, run_dir, manifest, strategy):
+    from sfcl_tf.config import to_toml
+    from sfcl_tf.training.checkpoint import read_progress
+    from sfcl_tf.training.environment import note_resumed, write_environment
+
+    if args.resume and (run_dir / "env.json").is_file():
+        step = read_progress(run_dir / "checkpoints").get("step", 0)
+        note_resumed(run_dir / "env.json", manifest, strategy, step)
+    else:
+        write_environment(run_dir / "env.json", manifest, config, strategy)
+        (run_dir / "config.toml").write_text(to_toml(config), "utf-8")
+
+
+def _say_what_is_trained(config, pipeline, strategy, place):
+    from sfcl_tf.cli.console import say
+
+    replicas = strategy.num_replicas_in_sync
+    shared = f", shared by {replicas} devices" if replicas > 1 else ""
+    say(
+        f"Training {config.model.name} ({config.model.preset}) on "
+        f"{pipeline.training_examples()} examples an epoch (reals "
+        f"{pipeline.real_repeat()}x) in batches of {config.train.batch_size}{shared}, "
+        f"epochs: {config.train.epochs}, in {place}; the first step is traced, which "
+        "takes a while."
+    )
+    for split, use in (
+        ("train", "A model learns nothing from that."),
+        ("val", "There is no AUC to select by: the epoch of least loss is taken."),
+    ):
+        videos = pipeline.manifest.split(split)
+        if len({video["label"] for video in videos}) == 1:
+            kind = "fake" if videos[0]["label"] else "real"
+            say(f"Warning: the split {split} has {kind} faces alone. {use}")
+
+
+def _fit(config, pipeline, run_dir, strategy, cluster, save):
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.cli.show_training import TrainingDisplay
+    from sfcl_tf.training import train
+    from sfcl_tf.training.checkpoint import read_progress
+
+    steps = pipeline.steps_per_epoch()
+    done = read_progress(run_dir / "checkpoints").get("step", 0)
+    if done:
+        epoch, step = divmod(done, steps)
+        say(f"Going on after step {step} of epoch {epoch + 1}.")
+    examples = sum(video["records"] for video in pipeline.manifest.split("train"))
+    with TrainingDisplay(config.train.epochs, steps, examples, done, save) as display:
+        return train(
+            config,
+            pipeline,
+            run_dir,
+            strategy=strategy,
+            is_chief=cluster.is_chief,
+            on_statistics=display.on_statistics,
+            on_batch=display.on_batch,
+            on_epoch=display.on_epoch,
+            on_interrupt=display.on_interrupt,
+        )
+
+
+def _require_shared(place, cluster):
+    """Several workers need one run directory, which s3:// cannot give them."""
+    from sfcl_tf.errors import UsageError
+
+    if len(cluster) > 1 and is_remote(place):
+        raise UsageError(
+            f"Expected a folder that all workers share. Received: {place}. Runs on "
+            "s3:// are made in a folder of one machine: give a shared one by --runs."
+        )
+
+
+def _place(args, config):
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.errors import UsageError
 
@@ -171,14 +282,19 @@ def _new_place(args, config):
             f"Expected --name to be a plain name. Received: {name!r}. Give the folder "
             "by --runs."
         )
-    path = options.runs(args) / name
+    return options.runs(args) / name
+
+
+def _require_new(path):
+    from sfcl_tf.errors import UsageError
+
     if is_remote(path):
         with reached(path):
             exists = path.exists()
         if exists:
             raise _is_there(path, " and is a run")
         require_writable(path)
-        return path
+        return
     try:
         path.mkdir(parents=True)
         probe = path / ".writable"
@@ -191,7 +307,6 @@ def _new_place(args, config):
             f"Expected a folder in which runs can be written. Received: {path} "
             f"({os.strerror(error.errno)}). Give another one by --runs or SFCL_RUNS."
         ) from error
-    return path
 
 
 def _is_there(path, what):
@@ -199,5 +314,5 @@ def _is_there(path, what):
 
     return UsageError(
         f"Expected a new run. Received: {path}, which exists{what}. Choose another "
-        "--name, or remove it."
+        f"--name, go on with it by --resume {path}, or remove it."
     )

@@ -89,6 +89,14 @@ class Manifest:
         """Returns the shards of a split."""
         return [self.folder / video["shard"] for video in self.split(name)]
 
+    def digest(self, name: str) -> str:
+        """Returns 16 hex digits that differ where the records of a split do."""
+        facts = [
+            [v["video_id"], v["label"], v["method"], v["shard"], v["records"]]
+            for v in self.split(name)
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
     def require(self, splits: tuple[str, ...]) -> "Manifest":
         """Returns itself if each of the splits has records.
 

@@ -40,12 +40,29 @@ def replacing(path) -> Iterator[Path]:
     name = f".{path.name[:100]}.{uuid.uuid4().hex}.tmp"
     temporary = Path(tempfile.gettempdir()) / name if remote else path.with_name(name)
     try:
-        yield temporary
-        if temporary.exists():
-            if remote:
-                upload(temporary, path)
-            else:
-                temporary.replace(path)
+        with told_if_not_written(path):
+            yield temporary
+            if temporary.exists():
+                if remote:
+                    upload(temporary, path)
+                else:
+                    temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told_if_not_written(
+    path, again="run the command again: it goes on where it stopped"
+) -> Iterator[None]:
+    """Turns what the system says of a write that failed into an error of ours.
+
+    Raises:
+        NotWrittenError: If writing fails.
+        DiskFullError: If it fails for lack of space.
+    """
+    try:
+        yield
     except Exception as error:
         told = said_by_system(error)
         if told is None:
@@ -53,10 +70,8 @@ def replacing(path) -> Iterator[Path]:
         kind = DiskFullError if any(t in told for t in _NO_SPACE) else NotWrittenError
         raise kind(
             f"Expected to write {path}. Received: {told}. Free some space or choose "
-            "another folder, and run the command again: it goes on where it stopped."
+            f"another folder, and {again}."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path, values: Any) -> None:

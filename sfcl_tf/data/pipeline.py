@@ -13,6 +13,7 @@ from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import DataError
 
 _OPEN_SHARDS = 16
+_BUFFER = 1 << 18  # bytes of each open shard
 META = ("video_id", "method", "frame_index", "time", "track")
 
 
@@ -61,7 +62,11 @@ class InputPipeline:
             )
         return examples // batch
 
-    def training(self, start_step: int = 0) -> tf.data.Dataset:
+    def training(
+        self,
+        start_step: int = 0,
+        context: tf.distribute.InputContext | None = None,
+    ) -> tf.data.Dataset:
         """Returns endless epochs of shuffled, augmented batches.
 
         Reals are repeated; the remainder of an epoch's last batch is dropped.
@@ -70,20 +75,55 @@ class InputPipeline:
         Args:
             start_step: Batches to leave out, over all epochs. What follows is what
                 would have followed them; they are not decoded.
+            context: Which of several workers asks. Together they get the batches
+                that one would get, each a share of every batch, cut into those of
+                its replicas.
 
         Returns:
-            A dataset of `({image, sida}, label)`, label `(B, 1)` float32.
+            A dataset of `({image, sida}, label)`, label `(B, 1)` float32; with
+            `train.class_weight` a weight `(B, 1)` float32 stands third.
 
         Raises:
             DataError: If there are fewer examples than a batch takes.
         """
+        context = context or tf.distribute.InputContext()
         epoch, step = divmod(start_step, self.steps_per_epoch())
         skipped = tf.constant(step * self.config.train.batch_size, tf.int64)
         epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
         batches = epochs.flat_map(
-            lambda n: self._training_epoch(n, tf.where(n == epoch, skipped, 0))
+            lambda n: self._training_epoch(n, tf.where(n == epoch, skipped, 0), context)
         )
         return self._prefetched(batches)
+
+    def batch_ids(self, step: int) -> list[str]:
+        """Returns which examples a training batch holds, without decoding them.
+
+        Args:
+            step: The batch's number over all epochs, from 0.
+
+        Returns:
+            `video_id, frame N` of each, in the batch's order.
+        """
+        epoch, step = divmod(step, self.steps_per_epoch())
+        batch = self.config.train.batch_size
+        # As in training, in a graph of its own: `_training_order` sets a seed there.
+        epochs = tf.data.Dataset.from_tensors(tf.constant(epoch, tf.int64))
+        records = epochs.flat_map(self._training_order)
+        chosen = records.skip(step * batch).take(batch)
+        parsed = (parse_record(serialized) for serialized, _ in chosen)
+        return [
+            f"{record['video_id'].numpy().decode()}, frame {record['frame_index']}"
+            for record in parsed
+        ]
+
+    def class_weights(self) -> tuple[float, float]:
+        """Returns what an example of a real and of a fake counts in training."""
+        if self.config.train.class_weight == "none":
+            return 1.0, 1.0
+        fakes = sum(v["records"] for v in self.manifest.split("train") if v["label"])
+        examples = self.training_examples()
+        reals = examples - fakes
+        return examples / (2 * max(reals, 1)), examples / (2 * max(fakes, 1))
 
     def crop(self, record, box=None):
         """Cuts a parsed record's face out, or another box of its region.
@@ -121,8 +161,9 @@ class InputPipeline:
         seed = tf.constant([self.config.train.seed, 0], tf.int64)
         return tf.random.experimental.stateless_fold_in(seed, epoch)
 
-    def _training_epoch(self, epoch, skipped):
-        train, data = self.config.train, self.config.data
+    def _training_order(self, epoch):
+        """An epoch's `(serialized, repeat)`, shuffled, in whole batches."""
+        data = self.config.data
         paths, repeats = [], []
         for video in self.manifest.split("train"):
             times = 1 if video["label"] else self.real_repeat()
@@ -135,7 +176,7 @@ class InputPipeline:
         shards = tf.data.Dataset.from_tensor_slices((paths, repeats))
         shards = shards.shuffle(len(paths), seed[0], reshuffle_each_iteration=False)
         records = shards.interleave(
-            lambda path, repeat: tf.data.TFRecordDataset(path).map(
+            lambda path, repeat: tf.data.TFRecordDataset(path, buffer_size=_BUFFER).map(
                 lambda record: (record, repeat)
             ),
             cycle_length=_OPEN_SHARDS,
@@ -143,19 +184,27 @@ class InputPipeline:
         records = records.shuffle(
             data.shuffle_buffer, seed[1], reshuffle_each_iteration=False
         )
+        return records.take(self.steps_per_epoch() * self.config.train.batch_size)
+
+    def _training_epoch(self, epoch, skipped, context):
         basis = tf_basis()
+        weights = self.class_weights()
 
         def example(serialized, repeat):
             record = parse_record(serialized)
             crop, _ = self.training_crop(record, repeat, epoch)
             label = tf.cast(record["label"], tf.float32)[None]
-            return self._inputs(crop, basis), label
+            inputs = self._inputs(crop, basis)
+            if weights == (1.0, 1.0):
+                return inputs, label
+            return inputs, label, tf.where(label == 1, weights[1], weights[0])
 
-        # Skipped while still encoded.
-        examples = records.skip(skipped).map(
-            example, self._parallel, deterministic=True
-        )
-        return examples.batch(train.batch_size, drop_remainder=True)
+        # Skipped, and left to other workers, while still encoded.
+        records = self._training_order(epoch).skip(skipped)
+        records = records.shard(context.num_input_pipelines, context.input_pipeline_id)
+        examples = records.map(example, self._parallel, deterministic=True)
+        batch = context.get_per_replica_batch_size(self.config.train.batch_size)
+        return examples.batch(batch, drop_remainder=True)
 
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Returns every record of a split once, in the manifest's order.
@@ -187,7 +236,7 @@ class InputPipeline:
 
     def _records(self, split):
         shards = [str(path) for path in self.manifest.shards(split)]
-        return tf.data.TFRecordDataset(shards)
+        return tf.data.TFRecordDataset(shards, buffer_size=_BUFFER)
 
     def _inputs(self, crop, basis):
         size, channels = self.config.model.image_size, self.config.data.dct_channels

@@ -1,77 +1,128 @@
 """What happens during training besides the steps."""
 
+import contextlib
 import json
 import math
 import time
+from collections import deque
 from pathlib import Path
 
 import keras
 
+from sfcl_tf.data.output import told_if_not_written
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
+from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
+from sfcl_tf.training.interrupt import Interrupt
+
+_RECENT_SECONDS = 10.0
 
 
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
     """Ends training with a clear error when the loss is NaN or infinite.
 
+    Args:
+        batch_ids: Gives the examples of a step, as `InputPipeline.batch_ids`.
+
     Raises:
-        SfclError: At the batch where it happens.
+        SfclError: At the batch where it happens; it names the batch's examples.
     """
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch + 1
+    def __init__(self, batch_ids):
+        super().__init__()
+        self._batch_ids = batch_ids
 
     def on_train_batch_end(self, batch, logs=None):
         loss = logs["loss"]
-        if not math.isfinite(loss):
-            raise SfclError(
-                f"Expected a finite loss. Received: {loss} in epoch {self._epoch}, "
-                f"batch {batch + 1}. The best checkpoint so far is kept. Try a lower "
-                "--set train.learning_rate=..., or train.clip_norm=1."
-            )
+        if math.isfinite(loss):
+            return
+        step = self.model.step
+        raise SfclError(
+            f"Expected a finite loss. Received: {loss} in step {step}, whose batch "
+            f"holds {'; '.join(self._batch_ids(step - 1))}. The last checkpoint and "
+            "the best one are kept. Look at these records (`sfcl check`), or try a "
+            "lower --set train.learning_rate=..., or train.clip_norm=1."
+        )
 
 
 class SelectOnValidation(keras.callbacks.Callback):
     """Scores the validation split after each epoch, and keeps the best weights.
 
     Selection is by exact frame AUC; where AUC is equal or undefined, by the lower
-    loss. Adds `val_auc` and `val_loss` to the epoch's logs.
+    loss. Adds `val_auc` and `val_loss` to the epoch's logs. With a moving average of
+    the weights, it is that which is scored and kept.
 
     Args:
         dataset: Validation batches of `({image, sida}, label, meta)`.
-        folder: Where `best.weights.h5` and `last.weights.h5` go.
+        folder: Where the best weights go.
+        progress: What is selected is told there.
+        local: A model of the same weights on this machine alone, which is scored
+            where the one that is trained is spread over replicas.
+        interrupt: Asked between two batches.
+        is_chief: Whether this process scores; others only wait.
     """
 
-    def __init__(self, dataset, folder: Path):
+    def __init__(
+        self,
+        dataset,
+        folder: Path,
+        progress: Progress,
+        local: keras.Model,
+        interrupt: Interrupt,
+        is_chief: bool = True,
+    ):
         super().__init__()
         self._dataset = dataset
         self._folder = folder
-        self._predictor = None
-        self.best_epoch = 0
-        self.best_auc = math.nan
-        self._best = (-math.inf, -math.inf)
-
-    @property
-    def predictor(self):
-        """The traced forward pass, to be used again."""
-        if self._predictor is None:
-            self._predictor = Predictor(self.model)
-        return self._predictor
-
-    @property
-    def best_weights(self) -> Path:
-        """Where the selected weights lie."""
-        return self._folder / "best.weights.h5"
+        self._progress = progress
+        self._local = local
+        self._interrupt = interrupt
+        self._is_chief = is_chief
+        self.predictor = Predictor(local)
 
     def on_epoch_end(self, epoch, logs=None):
-        label, logit = self.predictor.logits(self._dataset)
+        with _averaged_weights(self.model):
+            if self._local.variables[0] is not self.model.variables[0]:
+                self._local.set_weights(self.model.get_weights())
+            if self._is_chief:
+                self._select(epoch, logs)
+
+    def _select(self, epoch, logs):
+        batches = self._interrupt.watch(self._dataset)
+        label, logit = self.predictor.logits(batches)
         auc, loss = roc_auc(label, logit), log_loss(label, logit)
         logs |= {"val_auc": auc, "val_loss": loss}
-        save_weights(self.model, self._folder / "last.weights.h5")
-        rank = (-math.inf if math.isnan(auc) else auc, -loss)
-        if rank > self._best or not self.best_epoch:
-            self._best, self.best_epoch, self.best_auc = rank, epoch + 1, auc
-            save_weights(self.model, self.best_weights)
+        best = self._progress
+        if not best.best_epoch or _rank(auc, loss) > _rank(
+            best.best_auc, best.best_loss
+        ):
+            path = candidate(self._folder, epoch + 1)
+            with told_if_not_written(path, "go on with --resume"):
+                self._local.save_weights(path)
+            best.best_epoch, best.best_auc, best.best_loss = epoch + 1, auc, loss
+
+
+def _rank(auc, loss):
+    return (-math.inf if math.isnan(auc) else auc, -loss)
+
+
+@contextlib.contextmanager
+def _averaged_weights(model):
+    """Puts the moving average of the weights in their place, and them back."""
+    optimizer = model.optimizer
+    if not optimizer.use_ema:
+        yield
+        return
+    # Copied, not added and subtracted as `SwapEMAWeights` does: that rounds.
+    own = [variable.numpy() for variable in model.trainable_variables]
+    averages = optimizer._model_variables_moving_average
+    try:
+        for variable, average in zip(model.trainable_variables, averages, strict=True):
+            variable.assign(average.value)
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
 
 
 class LogMetrics(keras.callbacks.Callback):
@@ -79,44 +130,140 @@ class LogMetrics(keras.callbacks.Callback):
 
     Args:
         path: The file.
-        examples: Examples of an epoch.
-        on_batch: Called with epoch (from 1), batch (from 1) and the running logs.
+        progress: Rows of epochs that it does not count as done are dropped: they
+            are to be trained again.
+        batch_size: The global one.
+        steps: Steps of an epoch.
+        on_batch: Called with epoch and batch (from 1) and the running logs, among
+            them `images_per_second` and `waiting`, the share of the last seconds
+            in which there was no data.
         on_epoch: Called with the line's values.
     """
 
-    def __init__(self, path: Path, examples: int, on_batch=None, on_epoch=None):
+    def __init__(
+        self,
+        path: Path,
+        progress: Progress,
+        batch_size: int,
+        steps: int,
+        on_batch=None,
+        on_epoch=None,
+    ):
         super().__init__()
         self._path = path
-        self._examples = examples
+        self._batch_size = batch_size
+        self._steps = steps
         self._on_batch = on_batch
         self._on_epoch = on_epoch
-        self.history = []
+        self._recent = deque()
+        self._first = self._last = None
+        self.history = [r for r in read_rows(path) if r["epoch"] <= progress.epoch]
+        lines = "".join(_line(row) for row in self.history)
+        with told_if_not_written(path):
+            path.write_text(lines, "utf-8")
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch + 1
         self._start = time.perf_counter()
+        self._first = None
+        self._recent.clear()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._trained = time.perf_counter()
+        step = self.model.step
+        self._last = self._now()
+        self._recent.append(self._last)
+        # The first step after a break is traced, or finds no batch made.
+        self._first = self._first or self._last
+        while self._last[0] - self._recent[0][0] > _RECENT_SECONDS:
+            self._recent.popleft()
         if self._on_batch:
-            self._on_batch(self._epoch, batch + 1, logs)
+            epoch, done = divmod(step - 1, self._steps)
+            logs = logs | self._speed(self._recent[0], self._last)
+            self._on_batch(epoch + 1, done + 1, logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": self._epoch}
+        row = {"epoch": epoch + 1}
         row |= {name: float(value) for name, value in logs.items()}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["images_per_second"] = self._examples / (self._trained - self._start)
-        row["seconds"] = time.perf_counter() - self._start
+        row["learning_rate"] = self.model.learning_rate
+        if self._first:  # none where training went on at the end of an epoch
+            row |= self._speed(self._first, self._last)
+            row["seconds"] = time.perf_counter() - self._start
         self.history.append(row)
-        finite = {k: v if math.isfinite(v) else None for k, v in row.items()}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite) + "\n")
+        if not self._path:
+            return
+        with (
+            told_if_not_written(self._path, "go on with --resume"),
+            self._path.open("a", encoding="utf-8") as file,
+        ):
+            file.write(_line(row))
         if self._on_epoch:
             self._on_epoch(row)
 
+    def _now(self):
+        clock = self.model.clock
+        return time.perf_counter(), clock.steps, clock.waiting, clock.stepping
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Saves weights under a temporary name, then renames: the old ones stay whole."""
-    temporary = path.with_name(f".tmp.{path.name}")
-    model.save_weights(temporary)
-    temporary.replace(path)
+    def _speed(self, first, last):
+        """Images a second, and shares of the time, between two moments."""
+        seconds, steps, waiting, stepping = (
+            b - a for a, b in zip(first, last, strict=True)
+        )
+        if not steps:
+            return {"images_per_second": math.nan, "waiting": math.nan}
+        return {
+            "images_per_second": steps * self._batch_size / seconds,
+            "waiting": waiting / seconds,
+            "overhead": max(0.0, 1 - (waiting + stepping) / seconds),
+        }
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Returns the rows of `metrics.jsonl`, NaN where it has null; none if absent.
+
+    A last line that was cut off is left out.
+    """
+    rows = []
+    if path.is_file():
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break
+            rows.append({k: math.nan if v is None else v for k, v in row.items()})
+    return rows
+
+
+def _line(row):
+    finite = {k: v if math.isfinite(v) else None for k, v in row.items()}
+    return json.dumps(finite) + "\n"
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves every so many steps, after each epoch, and when asked to stop.
+
+    Stands after `SelectOnValidation` and `LogMetrics`, whose work it seals.
+
+    Args:
+        state: What is saved.
+        progress: How far training is; kept up to date here.
+        every: Steps between two checkpoints.
+        interrupt: Asked after each step.
+    """
+
+    def __init__(
+        self, state: TrainingState, progress: Progress, every: int, interrupt: Interrupt
+    ):
+        super().__init__()
+        self._state = state
+        self._progress = progress
+        self._every = every
+        self._interrupt = interrupt
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._progress.step = self.model.step
+        if self._progress.step % self._every == 0:
+            self._state.save(self._progress)
+        self._interrupt.check()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._progress.epoch = epoch + 1
+        self._state.save(self._progress)

@@ -1,22 +1,70 @@
-"""What a run was made with."""
+"""What a run was made with, and whether what is there still fits it."""
 
 import importlib.metadata
 import json
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from sfcl_tf import __version__
+from sfcl_tf.data.output import write_json
+from sfcl_tf.errors import DataError
+from sfcl_tf.run_format import RUN_FORMAT
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av", "dlib-bin")
+_SPLITS = ("train", "val")
 
 
 def write_environment(path: Path, manifest, config, strategy) -> None:
     """Writes versions, devices, revision, data fingerprint and seed as JSON."""
     values = {
+        "run_format": RUN_FORMAT,
+        **_here(strategy),
+        "dataset": manifest.card,
+        "fingerprint": manifest.fingerprint,
+        "records": {split: manifest.digest(split) for split in _SPLITS},
+        "seed": config.train.seed,
+        "resumed": [],
+    }
+    write_json(path, values)
+
+
+def note_resumed(path: Path, manifest, strategy, step: int) -> None:
+    """Adds to `env.json` with what, and at which step, a training goes on.
+
+    Raises:
+        DataError: If the data is not what the training began with.
+    """
+    values = read_environment(path.parent)
+    now = {split: manifest.digest(split) for split in _SPLITS}
+    before = values.get("records", now)
+    if changed := [split for split in _SPLITS if now[split] != before.get(split)]:
+        raise DataError(
+            f"Expected the records that the run in {path.parent} began with. Received "
+            f"others in {manifest.folder}: the split{'s' * (len(changed) > 1)} "
+            f"{' and '.join(changed)} changed since (files added, removed, or prepared "
+            "anew). Give back the earlier records by --records, or start a new run."
+        )
+    values["resumed"].append({"step": step, **_here(strategy)})
+    write_json(path, values)
+
+
+def read_environment(run_dir: Path) -> dict[str, Any]:
+    """Returns `env.json`; empty where it is absent or damaged."""
+    path = Path(run_dir) / "env.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _here(strategy):
+    return {
         "sfcl_tf": __version__,
         "revision": _revision(),
         "python": platform.python_version(),
@@ -24,12 +72,9 @@ def write_environment(path: Path, manifest, config, strategy) -> None:
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "devices": [d.name for d in tf.config.list_logical_devices()],
         "replicas": strategy.num_replicas_in_sync,
-        "dataset": manifest.card,
-        "fingerprint": manifest.fingerprint,
-        "seed": config.train.seed,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "arguments": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
-    path.write_text(json.dumps(values, indent=2), "utf-8")
 
 
 def _revision() -> str:

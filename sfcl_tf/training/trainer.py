@@ -8,15 +8,24 @@ import keras
 import tensorflow as tf
 
 from sfcl_tf.config import Config
+from sfcl_tf.data.output import replacing
 from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import build_model
 from sfcl_tf.training.callbacks import (
     LogMetrics,
+    SaveState,
     SelectOnValidation,
     StopOnNonFiniteLoss,
 )
+from sfcl_tf.training.checkpoint import BEST, Progress, TrainingState
+from sfcl_tf.training.fit import FitModel
+from sfcl_tf.training.interrupt import Interrupt, Stopped
+from sfcl_tf.training.optimizer import make_optimizer
+from sfcl_tf.training.precision import set_precision
 from sfcl_tf.training.standardize import fill_standardize
+from sfcl_tf.training.tensorboard import TensorBoardLog
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,13 +55,16 @@ def train(
     *,
     strategy: tf.distribute.Strategy | None = None,
     build: Callable[[Config], keras.Model] = build_model,
+    is_chief: bool = True,
     on_statistics: Callable[[int], None] | None = None,
     on_batch: Callable[[int, int, dict], None] | None = None,
     on_epoch: Callable[[dict], None] | None = None,
+    on_interrupt: Callable[[], None] | None = None,
 ) -> Training:
     """Trains a model and selects its weights on the validation split.
 
-    The test split is not read. The selected model is saved as `model.keras`.
+    The test split is not read. The selected model is saved as `model.keras`. If the
+    run directory holds the state of a training, that goes on at its next batch.
 
     Args:
         config: The run's configuration.
@@ -60,91 +72,171 @@ def train(
         run_dir: The run directory; it exists.
         strategy: A `tf.distribute` strategy. Defaults to the current one.
         build: Makes the model from the configuration.
+        is_chief: Whether this process validates and writes the run directory; of
+            several workers one does. The others read it when training goes on.
         on_statistics: Called with the number of examples that the `Standardize`
             layers have seen so far.
         on_batch: Called with epoch and batch (from 1), and the running logs.
         on_epoch: Called with the row that goes to `metrics.jsonl`.
+        on_interrupt: Called when Ctrl-C or SIGTERM asks to stop; the step under way
+            is finished and the state saved first.
 
     Raises:
-        DataError: If there is less than a batch of training data.
-        SfclError: If the loss stops being finite.
+        DataError: If there is less than a batch of training data, or a checkpoint
+            cannot be written.
+        ModelError: If the state in the run directory does not fit.
+        SfclError: If the loss stops being finite, or another worker is lost.
+        KeyboardInterrupt: When it was interrupted.
     """
     strategy = strategy or tf.distribute.get_strategy()
     steps = pipeline.steps_per_epoch()
     keras.utils.set_random_seed(config.train.seed)
-    keras.config.set_dtype_policy(config.train.precision)
+    set_precision(config.train)
+    model, local = _build(config, build, strategy, steps)
+
+    checkpoints = run_dir / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    state = TrainingState(model, checkpoints, config, is_chief)
+    progress = state.restore()
+    if progress is None:
+        progress = Progress()
+        unaugmented = pipeline.evaluation("train")
+        fill_standardize(
+            model, unaugmented.map(lambda inputs, *_: inputs), on_statistics
+        )
+        state.save(progress)
+
+    alone = strategy.num_replicas_in_sync == 1 or isinstance(
+        strategy, tf.distribute.MirroredStrategy
+    )
+    interrupt = Interrupt(on_interrupt)
+    select = SelectOnValidation(
+        pipeline.evaluation("val"), checkpoints, progress, local, interrupt, is_chief
+    )
+    callbacks = [
+        StopOnNonFiniteLoss(pipeline.batch_ids),
+        select,
+        SaveState(state, progress, config.train.checkpoint_steps, interrupt),
+    ]
+    history = []
+    if is_chief:
+        log = LogMetrics(
+            run_dir / "metrics.jsonl",
+            progress,
+            config.train.batch_size,
+            steps,
+            on_batch,
+            on_epoch,
+        )
+        history = log.history
+        crops = None if progress.step else next(iter(pipeline.training()))[0]["image"]
+        board = TensorBoardLog(
+            run_dir / "tb", crops, histograms=config.train.histograms
+        )
+        callbacks[2:2] = [log, board]
+
+    try:
+        if alone:
+            with interrupt:
+                _fit(model, pipeline, progress, config.train.epochs, callbacks)
+        else:  # one of several cannot save without the others, and so just ends
+            _fit(model, pipeline, progress, config.train.epochs, callbacks)
+    except Stopped:
+        state.save(progress)
+        raise
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        if alone:
+            raise
+        raise SfclError(
+            "Expected every worker to train on. Received: one was lost "
+            f"({_reason(error)}). All is kept up to the last checkpoint: start all "
+            f"workers again with --resume {run_dir}."
+        ) from error
+    if not is_chief:
+        return Training(local, select.predictor, 0, float("nan"), history)
+    local.load_weights(checkpoints / BEST)
+    save_model(local, run_dir / "model.keras")
+    return Training(
+        local, select.predictor, progress.best_epoch, progress.best_auc, history
+    )
+
+
+def _build(config, build, strategy, steps):
+    """Returns the model to train, compiled, and one to score with its weights."""
     with strategy.scope():
-        model = build(config)
+        bare = build(config)
+        spread = strategy.num_replicas_in_sync > 1
+        model = FitModel(bare.input, bare.output, name=bare.name)
+        backbone = _backbone_variables(bare) if _is_slow(config.train) else ()
         model.compile(
-            optimizer=make_optimizer(config, steps),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            optimizer=make_optimizer(config.train, steps, backbone),
+            loss=keras.losses.BinaryCrossentropy(
+                from_logits=True, label_smoothing=config.train.label_smoothing
+            ),
             metrics=[
                 keras.metrics.AUC(from_logits=True, name="auc"),
                 keras.metrics.BinaryAccuracy(threshold=0.0, name="acc"),
             ],
             jit_compile=False,  # crashes under a strategy, 7x slower on CPU
         )
-    unaugmented = pipeline.evaluation("train")
-    fill_standardize(
-        model, unaugmented.map(lambda inputs, label, meta: inputs), on_statistics
-    )
+    local = keras.models.clone_model(bare) if spread else bare
+    if spread and config.train.sync_bn:
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+    model.prepare()
+    return model, local
 
-    checkpoints = run_dir / "checkpoints"
-    checkpoints.mkdir(exist_ok=True)
-    select = SelectOnValidation(pipeline.evaluation("val"), checkpoints)
-    log = LogMetrics(
-        run_dir / "metrics.jsonl",
-        steps * config.train.batch_size,
-        on_batch,
-        on_epoch,
-    )
-    averaged = [keras.callbacks.SwapEMAWeights(True)] if config.train.ema else []
+
+def _fit(model, pipeline, progress, epochs, callbacks):
+    """Trains from where `progress` stands, in the middle of an epoch too."""
+    steps = pipeline.steps_per_epoch()
+    epoch, done = divmod(progress.step, steps)
+    if epoch > progress.epoch:  # stopped before the epoch's validation was over
+        ending = keras.callbacks.CallbackList(callbacks, model=model)
+        ending.on_epoch_end(epoch - 1, dict(model.get_metrics_result()))
+    if done:
+        model.keep_metrics = True
+        _fit_epochs(model, pipeline, progress, callbacks, epoch + 1, steps - done)
+        epoch += 1
+    if epoch < epochs:
+        _fit_epochs(model, pipeline, progress, callbacks, epochs, steps)
+
+
+def _fit_epochs(model, pipeline, progress, callbacks, until, steps):
+    start = model.step
     model.fit(
-        pipeline.training(),
-        epochs=config.train.epochs,
+        model.distribute_strategy.distribute_datasets_from_function(
+            lambda context: pipeline.training(start, context)
+        ),
+        initial_epoch=progress.epoch,
+        epochs=until,
         steps_per_epoch=steps,
         shuffle=False,  # the pipeline does
-        callbacks=[
-            StopOnNonFiniteLoss(),
-            *averaged,  # before selection, which is made on the averaged weights
-            select,
-            log,
-            keras.callbacks.TensorBoard(run_dir / "tb", write_graph=False),
-        ],
+        callbacks=callbacks,
         verbose=0,
     )
-    model.load_weights(select.best_weights)
-    save_model(model, run_dir / "model.keras")
-    return Training(
-        model, select.predictor, select.best_epoch, select.best_auc, log.history
-    )
 
 
-def make_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Returns Adam as the configuration has it; weight decay is decoupled."""
-    options = config.train
-    rate = options.learning_rate
-    if options.schedule == "cosine":
-        steps = options.epochs * steps_per_epoch
-        warmup = int(options.warmup * steps)
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup else rate,
-            warmup_target=rate if warmup else None,
-            warmup_steps=warmup,
-            decay_steps=max(steps - warmup, 1),
-        )
-    return keras.optimizers.Adam(
-        rate,
-        weight_decay=options.weight_decay or None,
-        global_clipnorm=options.clip_norm or None,
-        use_ema=bool(options.ema),
-        ema_momentum=options.ema or 0.99,
-    )
+def _is_slow(options) -> bool:
+    return options.backbone_rate != 1 or bool(options.freeze_epochs)
+
+
+def _backbone_variables(model):
+    prefixes = ("stem_", "block", "top_")  # Keras's names in EfficientNet
+    layers = [x for x in model.layers if x.name.startswith(prefixes)]
+    return [v for layer in layers for v in layer.trainable_variables]
+
+
+def _reason(error) -> str:
+    lines = [line for line in error.message.splitlines() if line.strip()]
+    told = [line for line in lines if "aborted by" in line or "unhealthy" in line]
+    return (told or lines or ["no reason given"])[0].strip()[:200]
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Saves a model without its optimizer, under a temporary name first."""
+    """Saves a model without its optimizer, whole or not at all."""
     bare = keras.Model(model.input, model.output, name=model.name)
-    temporary = path.with_name(f".tmp.{path.name}")
-    bare.save(temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        bare.save(temporary.with_suffix(".keras"))
+        temporary.with_suffix(".keras").replace(temporary)

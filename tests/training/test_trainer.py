@@ -15,7 +15,7 @@ from sfcl_tf.errors import SfclError, UsageError
 from sfcl_tf.evaluation import Predictor, evaluate, roc_auc
 from sfcl_tf.models import load_model
 from sfcl_tf.training import make_strategy, train
-from sfcl_tf.training.trainer import make_optimizer
+from sfcl_tf.training.optimizer import make_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +116,22 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(manifest, tmp_
 def test_the_batch_must_be_shared_by_the_replicas():
     with pytest.raises(UsageError, match="3 devices can share"):
         make_strategy(3, batch_size=8)
-    with pytest.raises(UsageError, match="at least 0"):
-        make_strategy(-1)
+    with pytest.raises(UsageError, match="Expected --devices such as"):
+        make_strategy("-1")
+    with pytest.raises(UsageError, match="Received: 0 that TensorFlow can use"):
+        make_strategy("gpu:2")
 
 
 def test_optimizer_follows_the_configuration():
     config = small_config(
         "train.schedule=cosine", "train.warmup=0.5", "train.learning_rate=0.1"
     )
-    optimizer = make_optimizer(config, 10)  # 20 steps, 10 of them warm-up
+    optimizer = make_optimizer(config.train, 10)  # 20 steps, 10 of them warm-up
     rate = optimizer._learning_rate
     values = [float(rate(step)) for step in (0, 5, 10, 20)]
     np.testing.assert_allclose(values, [0, 0.05, 0.1, 0], atol=1e-6)
     assert optimizer.weight_decay == 1e-8
-    constant = make_optimizer(small_config("train.schedule=constant"), 10)
+    constant = make_optimizer(small_config("train.schedule=constant").train, 10)
     assert float(constant.learning_rate) == pytest.approx(1e-3)
 
 

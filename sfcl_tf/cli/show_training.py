@@ -1,0 +1,88 @@
+"""How training is shown while it goes on."""
+
+import math
+import time
+
+from sfcl_tf.cli import show
+from sfcl_tf.cli.console import console, progress, say
+
+_LINE_EVERY = 30.0  # seconds, where the output is no terminal
+
+
+class TrainingDisplay:
+    """A bar on a terminal; a line every half a minute elsewhere.
+
+    Use as a context manager; its methods are the hooks of `sfcl_tf.training.train`.
+
+    Args:
+        epochs: Of the run.
+        steps: Of an epoch.
+        examples: That the band statistics are taken of.
+        done: Steps that were trained before.
+        save: Called after each epoch.
+    """
+
+    def __init__(self, epochs, steps, examples, done=0, save=lambda: None):
+        self._epochs = epochs
+        self._steps = steps
+        self._save = save
+        self._bar = progress()
+        if not done:
+            self._statistics = self._bar.add_task(
+                "band statistics", total=examples, note=""
+            )
+        self._task = self._bar.add_task(
+            "training", total=steps * epochs, completed=done, note="tracing"
+        )
+        self._told = time.monotonic()
+        self._rate = None
+
+    def __enter__(self):
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._bar.__exit__(*error)
+
+    def on_statistics(self, done):
+        """Shows how many examples the statistics were taken of."""
+        self._bar.update(self._statistics, completed=done)
+
+    def on_batch(self, epoch, batch, logs):
+        """Shows a step."""
+        done = (epoch - 1) * self._steps + batch
+        note = f"epoch {epoch}  loss {logs['loss']:.4f}  AUC {logs['auc']:.3f}"
+        if math.isfinite(logs["images_per_second"]):
+            note += (
+                f"  {logs['images_per_second']:.3g} images/s"
+                f"  {logs['waiting']:.0%} waiting for data"
+            )
+        self._bar.update(self._task, completed=done, note=note)
+        if console.is_terminal or time.monotonic() - self._told < _LINE_EVERY:
+            return
+        self._told = time.monotonic()
+        left = self._bar.tasks[self._task].time_remaining
+        eta = f"  {_duration(left)} left" if left else ""
+        say(f"  step {done} of {self._steps * self._epochs}  {note}{eta}")
+
+    def on_epoch(self, row):
+        """Prints an epoch's line, and saves."""
+        from sfcl_tf.errors import DataError
+
+        say(show.epoch(row))
+        try:
+            self._save()
+        except DataError as error:  # the next epoch tries again
+            say(f"Not saved yet: {error}")
+
+    def on_interrupt(self):
+        """Tells what becomes of the request to stop."""
+        say("Stopping after this step, and saving. Ctrl-C again stops at once.")
+
+
+def _duration(seconds) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    )

@@ -1,0 +1,94 @@
+"""Keras's `fit`, made to work under every strategy and to say where time goes."""
+
+import dataclasses
+import time
+
+import keras
+import tensorflow as tf
+
+
+@dataclasses.dataclass
+class Clock:
+    """Seconds that the steps took so far.
+
+    Attributes:
+        waiting: Until the next batch was there.
+        stepping: In the training step itself.
+        steps: How many there were.
+    """
+
+    waiting: float = 0.0
+    stepping: float = 0.0
+    steps: int = 0
+
+
+class FitModel(keras.Model):
+    """A Functional model whose `fit` runs under any `tf.distribute` strategy.
+
+    Keras 3's own `fit` fails under `MultiWorkerMirroredStrategy` in two places: it
+    builds metrics from a batch that it first reduces over the replicas, which a batch
+    of several workers cannot be, and it averages each step's scalars over an axis 0
+    that they do not have. Here the model is built from its input signature (`prepare`),
+    and scalars are averaged over replicas alone. As the step is ours then, two things
+    come with it: the time spent waiting for data is measured (`clock`), and an epoch
+    that was restored half-way keeps its running metrics (`keep_metrics`).
+
+    Args:
+        *args: As for `keras.Model`: inputs and outputs.
+        **kwargs: As for `keras.Model`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.clock = Clock()
+        self.keep_metrics = False
+
+    def prepare(self) -> None:
+        """Creates the variables of metrics and optimizer; needs `compile` before."""
+        batch = {
+            name: keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype)
+            for name, tensor in self.input.items()
+        }
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=(batch, keras.KerasTensor((1, 1))))
+
+    @property
+    def step(self) -> int:
+        """Optimisation steps done."""
+        return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next step."""
+        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: `prepare` has built, without touching a batch."""
+
+    def reset_metrics(self):
+        if self.keep_metrics:
+            self.keep_metrics = False
+        else:
+            super().reset_metrics()
+
+    def make_train_function(self, force=False):
+        if self.train_function is not None and not force:
+            return
+        strategy, clock = self.distribute_strategy, self.clock
+
+        @tf.function(reduce_retracing=True, jit_compile=False, autograph=False)
+        def step(batch):
+            logs = strategy.run(self.train_step, args=(batch,))
+            return {k: strategy.reduce("MEAN", v, axis=None) for k, v in logs.items()}
+
+        def advance(iterator):
+            start = time.perf_counter()
+            batch = next(iterator)
+            ready = time.perf_counter()
+            logs = {name: float(value) for name, value in step(batch).items()}
+            clock.waiting += ready - start
+            clock.stepping += time.perf_counter() - ready
+            clock.steps += 1
+            return logs
+
+        self.train_function = advance

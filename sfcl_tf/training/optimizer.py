@@ -1,0 +1,73 @@
+"""The optimizer that a configuration asks for."""
+
+import keras
+from keras import ops
+
+from sfcl_tf.config import TrainConfig
+
+
+class LayerwiseAdam(keras.optimizers.Adam):
+    """Adam with a learning rate of its own for some variables.
+
+    A factor on the gradient would not do: Adam divides it out again.
+
+    Args:
+        slow: Variables that learn more slowly, or later, than the rest.
+        factor: Their share of the learning rate.
+        frozen_steps: Steps at the start in which they do not learn at all.
+        **kwargs: As for `keras.optimizers.Adam`.
+    """
+
+    def __init__(self, *, slow=(), factor=1.0, frozen_steps=0, **kwargs):
+        super().__init__(**kwargs)
+        self._slow = {variable.path for variable in slow}
+        self._factor = factor
+        self._frozen_steps = frozen_steps
+
+    def build(self, variables):
+        super().build(variables)
+        self._is_slow = [variable.path in self._slow for variable in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self._is_slow[self._get_variable_index(variable)]:
+            frozen = ops.less(self.iterations, self._frozen_steps)
+            learning_rate = ops.where(frozen, 0.0, self._factor) * learning_rate
+        super().update_step(gradient, variable, learning_rate)
+
+    def finalize_variable_values(self, var_list):
+        """Leaves the weights as they are: averages are put in to validate alone."""
+
+
+def make_optimizer(
+    options: TrainConfig, steps_per_epoch: int, backbone=()
+) -> keras.optimizers.Optimizer:
+    """Returns Adam with decoupled weight decay, as the configuration has it.
+
+    Args:
+        options: `config.train`.
+        steps_per_epoch: For the schedule, which is told in steps.
+        backbone: Variables for which `backbone_rate` and `freeze_epochs` hold.
+    """
+    return LayerwiseAdam(
+        learning_rate=_rate(options, steps_per_epoch),
+        weight_decay=options.weight_decay or None,
+        global_clipnorm=options.clip_norm or None,
+        use_ema=bool(options.ema),
+        ema_momentum=options.ema or 0.99,
+        slow=backbone if options.backbone_rate != 1 or options.freeze_epochs else (),
+        factor=options.backbone_rate,
+        frozen_steps=options.freeze_epochs * steps_per_epoch,
+    )
+
+
+def _rate(options, steps_per_epoch):
+    if options.schedule == "constant":
+        return options.learning_rate
+    steps = options.epochs * steps_per_epoch
+    warmup = int(options.warmup * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else options.learning_rate,
+        warmup_target=options.learning_rate if warmup else None,
+        warmup_steps=warmup,
+        decay_steps=max(steps - warmup, 1),
+    )
