@@ -29,7 +29,7 @@ def main():
     parser.add_argument("--slow", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--frames", type=int, default=4, help="per video")
     parser.add_argument("--records", type=Path, required=True, help="there or made")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
 
     import keras
     import numpy as np

@@ -25,7 +25,7 @@ class Predictor:
 
     def __init__(self, model: keras.Model):
         signature = {
-            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            tensor.name: tf.TensorSpec(tensor.shape, tf.float32)  # tf.data's
             for tensor in model.inputs
         }
         self._forward = tf.function(

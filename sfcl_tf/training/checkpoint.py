@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ class TrainingState:
         path = self._folder / state["name"]
         try:
             self._variables.read(str(path)).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             raise ModelError(
                 f"Expected a checkpoint at {path} that fits this model. Received: "
                 f"{str(error).splitlines()[0]} Start the run anew under another --name."
@@ -154,7 +155,9 @@ class TrainingState:
 
     def _remove(self, except_for):
         for path in self._folder.glob("step-*"):
-            if path.name.split(".")[0] != except_for:
+            if path.is_dir():  # of a write that was cut off
+                shutil.rmtree(path)
+            elif path.name.split(".")[0] != except_for:
                 path.unlink()
 
 

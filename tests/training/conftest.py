@@ -62,7 +62,9 @@ def start():
     for each in started:
         if each.process.poll() is None:
             each.process.kill()
-            each.process.communicate()
+        each.process.wait()
+        each.process.stdout.close()
+        each.process.stderr.close()
 
 
 @pytest.fixture
