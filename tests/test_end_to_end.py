@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -107,3 +109,44 @@ def test_the_unmodified_card_trains_on_demo_clips_with_two_devices(tmp_path):
     assert len(results["summary"]["methods"]) == 4
     environment = json.loads((tmp_path / "runs/demo/env.json").read_text())
     assert environment["replicas"] == 2
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
+    pytest.importorskip("skimage")
+    from sfcl_tf.data.demo import DemoSettings, make_demo
+
+    settings = DemoSettings(
+        train_pairs=1, val_pairs=1, test_pairs=1, frames=3, crfs=(40,)
+    )
+    make_demo(tmp_path / "demo", settings)
+    data = ("--data-root", tmp_path / "demo")
+    begun = subprocess.Popen(
+        [
+            *(sys.executable, ROOT / "train.py", "--dataset", "ff_c40", *data),
+            *("--preset", "tiny", "--frames", "2", "--epochs", "2", "--name", "cut"),
+            *("--set", "train.batch_size=8", "--set", "train.checkpoint_steps=1"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    state = tmp_path / "runs/cut/checkpoints/state.json"
+    deadline = time.monotonic() + 300
+    while begun.poll() is None and time.monotonic() < deadline:
+        if state.is_file() and json.loads(state.read_text())["progress"]["step"]:
+            begun.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.1)
+    printed, _ = begun.communicate(timeout=300)
+    assert begun.returncode == 130, printed
+    assert "Go on with: sfcl train --resume runs/cut" in printed
+    done = json.loads(state.read_text())["progress"]["step"]
+
+    printed = train_py("--resume", "runs/cut", *data, cwd=tmp_path)
+    assert "Going on after step" in printed
+    check_run(tmp_path / "runs/cut")
+    environment = json.loads((tmp_path / "runs/cut/env.json").read_text())
+    assert [entry["step"] for entry in environment["resumed"]] == [done]
+    assert "is finished" in train_py("--resume", "runs/cut", cwd=tmp_path)

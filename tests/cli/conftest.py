@@ -1,5 +1,7 @@
 """The command line, run in this process and in an empty folder."""
 
+import socket
+
 import pytest
 
 from sfcl_tf.cli import main
@@ -8,7 +10,7 @@ from sfcl_tf.cli import main
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     """An empty folder to work in, and no variable that points elsewhere."""
-    for name in ("SFCL_DATA", "SFCL_RECORDS", "SFCL_RUNS", "SFCL_WEIGHTS"):
+    for name in ("SFCL_DATA", "SFCL_RECORDS", "SFCL_RUNS", "SFCL_WEIGHTS", "TF_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "place"
     folder.mkdir()
@@ -33,3 +35,11 @@ def fails(capsys, place):
         return message
 
     return run
+
+
+@pytest.fixture
+def free_port():
+    """A port of this machine at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
