@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from sfcl_tf.data.output import told_if_not_written
+from sfcl_tf.data.pipeline import readable
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
@@ -88,7 +89,7 @@ class SelectOnValidation(keras.callbacks.Callback):
                 self._select(epoch, logs)
 
     def _select(self, epoch, logs):
-        batches = self._interrupt.watch(self._dataset)
+        batches = self._interrupt.watch(readable(self._dataset, "the split val"))
         label, logit = self.predictor.logits(batches)
         auc, loss = roc_auc(label, logit), log_loss(label, logit)
         logs |= {"val_auc": auc, "val_loss": loss}

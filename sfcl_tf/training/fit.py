@@ -6,6 +6,8 @@ import time
 import keras
 import tensorflow as tf
 
+from sfcl_tf.data.pipeline import told_if_unreadable
+
 
 @dataclasses.dataclass
 class Clock:
@@ -83,7 +85,8 @@ class FitModel(keras.Model):
 
         def advance(iterator):
             start = time.perf_counter()
-            batch = next(iterator)
+            with told_if_unreadable(f"the batch of step {self.step + 1}"):
+                batch = next(iterator)
             ready = time.perf_counter()
             logs = {name: float(value) for name, value in step(batch).items()}
             clock.waiting += ready - start

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sfcl_tf.config import Config
 from sfcl_tf.data.output import replacing
-from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.data.pipeline import InputPipeline, readable
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import build_model
@@ -100,10 +100,8 @@ def train(
     progress = state.restore()
     if progress is None:
         progress = Progress()
-        unaugmented = pipeline.evaluation("train")
-        fill_standardize(
-            model, unaugmented.map(lambda inputs, *_: inputs), on_statistics
-        )
+        unaugmented = pipeline.evaluation("train").map(lambda inputs, *_: inputs)
+        fill_standardize(model, readable(unaugmented, "the split train"), on_statistics)
         state.save(progress)
 
     alone = strategy.num_replicas_in_sync == 1 or isinstance(
