@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 from sfcl_tf.data.region import CONTEXT
 from sfcl_tf.errors import UsageError
-from sfcl_tf.presets import PRESETS
+from sfcl_tf.presets import MADE_FOR, PRESETS
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """What is built. The defaults are the paper's."""
 
-    name: Literal["sfcl_hcmf"] = "sfcl_hcmf"
+    # The others are baselines; what is told of branches below is not theirs.
+    name: Literal["sfcl_hcmf", "efficientnet_b4", "xception", "meso4"] = "sfcl_hcmf"
     preset: Literal["paper", "recommended", "tiny"] = "paper"
     image_size: int = 380
     spatial: Literal["efficientnet_b4", "efficientnet_b0"] = "efficientnet_b4"
@@ -40,6 +41,11 @@ class ModelConfig:
     hcma_heads: int = 8
     dropout: float = 0.5
     bn_momentum: float = 0.99
+
+    @property
+    def reads_sida(self) -> bool:
+        """Whether SIDA's descriptor is of use to the model."""
+        return self.name == "sfcl_hcmf" and self.sida
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +204,8 @@ def load_config(
 ) -> Config:
     """Merges defaults, preset, the card's values, a TOML file and overrides.
 
-    Later ones win. A key that does not exist is an error.
+    Later ones win. A baseline (`model.name`) brings the size of image that it was
+    made for, after the preset. A key that does not exist is an error.
 
     Args:
         preset: A key of `PRESETS`.
@@ -221,8 +228,9 @@ def load_config(
         raise UsageError(
             f"Expected a preset of {', '.join(PRESETS)}. Received: {preset!r}."
         )
-    values: dict[str, Any] = {**PRESETS[preset], **(card or {}), **loaded}
-    return _from_flat(values | dict(map(_pair, overrides)))
+    given = loaded | dict(map(_pair, overrides))
+    made_for = MADE_FOR.get(given.get("model.name"), {}).get(preset, {})
+    return _from_flat({**PRESETS[preset], **made_for, **(card or {}), **given})
 
 
 def read_config(path: Path | str) -> Config:

@@ -50,3 +50,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train.warmup": 0.05,
     },
 }
+
+# What a baseline was made for, by model and preset. Meso4 fits no other size.
+_MESO4 = {"model.image_size": 256, "model.spatial_weights": "none"}
+MADE_FOR: dict[str, dict[str, dict[str, Any]]] = {
+    "xception": {key: {"model.image_size": 299} for key in ("paper", "recommended")},
+    "meso4": dict.fromkeys(PRESETS, _MESO4),
+}

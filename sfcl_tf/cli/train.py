@@ -29,6 +29,11 @@ def add_arguments(parser):
     options.add_preparation(parser)
     options.add_engine(parser)
     options.add_config(parser)
+    parser.add_argument(
+        "--model",
+        choices=("sfcl_hcmf", "efficientnet_b4", "xception", "meso4"),
+        help="what to train; the others are baselines (default: sfcl_hcmf)",
+    )
     parser.add_argument("--epochs", type=int, metavar="N")
     parser.add_argument(
         "--spatial-weights",
@@ -87,6 +92,7 @@ def _begin(args, cluster, started):
         )
     config = options.config(
         args,
+        ("model.name", args.model),
         ("train.epochs", args.epochs),
         ("model.spatial_weights", args.spatial_weights),
         ("train.deterministic", args.deterministic),
@@ -119,6 +125,7 @@ def _resume(args, cluster, started):
     given = {
         "--dataset": args.dataset,
         "--config": args.config,
+        "--model": args.model,
         "--epochs": args.epochs,
         "--name": args.name,
         "--frames": args.frames,
@@ -140,16 +147,13 @@ def _resume(args, cluster, started):
 
 def _train(args, cluster, config, place, run_dir, save, started):
     from sfcl_tf.cli.data import check_data, find_records, prepare_data
-    from sfcl_tf.models import load_model
+    from sfcl_tf.models import load_model, pretrained
     from sfcl_tf.models.weights import resolve_weights
 
     # All that can be missing is told before hours of preparation.
     check_data(args, config.data)
 
-    for choice, network in (
-        (config.model.spatial_weights, config.model.spatial),
-        (config.model.frequency_weights, "xception"),
-    ):
+    for choice, network in pretrained(config.model):
         resolve_weights(choice, network, download=args.download)
     import_tensorflow()
     from sfcl_tf.training import make_strategy
@@ -276,7 +280,8 @@ def _place(args, config):
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
     dataset = load_card(config.data.dataset).name
-    name = args.name or f"{dataset}-{config.model.preset}-{stamp}"
+    model = "" if config.model.name == "sfcl_hcmf" else f"{config.model.name}-"
+    name = args.name or f"{dataset}-{model}{config.model.preset}-{stamp}"
     if name != os.path.basename(name) or name in ("", ".", ".."):  # noqa: PTH119
         raise UsageError(
             f"Expected --name to be a plain name. Received: {name!r}. Give the folder "

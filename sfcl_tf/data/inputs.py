@@ -16,7 +16,12 @@ def tf_basis() -> np.ndarray:
 
 
 def model_inputs(
-    crop, image_size: int, basis: np.ndarray, channels: str = "ycbcr"
+    crop,
+    image_size: int,
+    basis: np.ndarray,
+    channels: str = "ycbcr",
+    *,
+    sida: bool = True,
 ) -> dict[str, tf.Tensor]:
     """Turns a face crop into the model's inputs.
 
@@ -25,6 +30,7 @@ def model_inputs(
         image_size: Side of the model's image in pixels.
         basis: `tf_basis()`.
         channels: `data.dct_channels`: what of the crop enters SIDA.
+        sida: Whether the model reads SIDA; if not, it is spared, and given as zeros.
 
     Returns:
         `image` `(S, S, 3)` float32 RGB in 0..255, resized bilinearly with
@@ -41,5 +47,7 @@ def model_inputs(
     pixels = tf.cast(crop, tf.float32)
     image = tf.image.resize(pixels, (image_size, image_size), antialias=True)
     image = tf.ensure_shape(image, (image_size, image_size, 3))
+    if not sida:
+        return {"image": image, "sida": tf.zeros((ops.SIDA_SIZE,))}
     descriptor = ops.sida(pixels, basis=basis, channels=channels)
     return {"image": image, "sida": tf.ensure_shape(descriptor, (ops.SIDA_SIZE,))}

@@ -279,8 +279,10 @@ class InputPipeline:
         return tf.data.TFRecordDataset(shards, buffer_size=_BUFFER)
 
     def _inputs(self, crop, basis):
-        size, channels = self.config.model.image_size, self.config.data.dct_channels
-        return model_inputs(crop, size, basis, channels)
+        model, channels = self.config.model, self.config.data.dct_channels
+        return model_inputs(
+            crop, model.image_size, basis, channels, sida=model.reads_sida
+        )
 
     @property
     def _parallel(self):

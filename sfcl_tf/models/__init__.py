@@ -1,9 +1,11 @@
 """Models by name, and how they are saved and loaded."""
 
+import importlib
 from pathlib import Path
 
 from sfcl_tf.config import DataConfig
 from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.models.weights import resolve_weights
 
 
 def build_model(config, *, download: bool = False):
@@ -26,29 +28,72 @@ def build_model(config, *, download: bool = False):
         >>> build_model(load_config(preset="tiny")).output_shape
         (None, 1)
     """
-    from sfcl_tf.models.sfcl_hcmf import sfcl_hcmf
-    from sfcl_tf.models.weights import resolve_weights
-
     data = getattr(config, "data", DataConfig())
     config = getattr(config, "model", config)
-    spatial = resolve_weights(config.spatial_weights, config.spatial, download=download)
-    frequency = resolve_weights(config.frequency_weights, "xception", download=download)
+    networks = pretrained(config)
+    paths = [
+        resolve_weights(choice, network, download=download)
+        for choice, network in networks
+    ]
     try:
+        return _build(config, data.dct_channels, *paths)
+    except (OSError, ValueError) as error:
+        if any(paths):
+            given = " and ".join(str(path) for path in paths if path)
+            fitting = " and ".join(network for _, network in networks)
+            raise ModelError(
+                f"Expected weights that fit {fitting}, in this order. Received: "
+                f"{given}, of which one does not: {error}"
+            ) from error
+        raise UsageError(f"This model cannot be built: {error}") from error
+
+
+def _build(config, dct_channels, spatial, frequency=None):
+    if config.name == "sfcl_hcmf":
+        from sfcl_tf.models.sfcl_hcmf import sfcl_hcmf
+
         return sfcl_hcmf(
             config,
-            dct_channels=data.dct_channels,
+            dct_channels=dct_channels,
             spatial_weights=spatial,
             frequency_weights=frequency,
         )
-    except (OSError, ValueError) as error:
-        if spatial or frequency:
-            given = " and ".join(str(path) for path in (spatial, frequency) if path)
-            raise ModelError(
-                f"Expected weights that fit {config.spatial} (`_notop.h5`) and, for "
-                f"the frequency branch, Xception. Received: {given}, of which one "
-                f"does not: {error}"
-            ) from error
-        raise UsageError(f"This model cannot be built: {error}") from error
+    baseline = importlib.import_module(f"sfcl_tf.models.baselines.{config.name}")
+    return getattr(baseline, config.name)(config, weights=spatial)
+
+
+def pretrained(config) -> list[tuple[str, str]]:
+    """Returns which weights a `ModelConfig` asks for, and for which network.
+
+    Returns:
+        Pairs for `sfcl_tf.models.weights.resolve_weights`.
+    """
+    if config.name != "sfcl_hcmf":
+        return [(config.spatial_weights, config.name)]
+    return [
+        (config.spatial_weights, config.spatial),
+        (config.frequency_weights, "xception"),
+    ]
+
+
+def backbone(model) -> list:
+    """Returns the layers of a model that ImageNet weights may be given for.
+
+    Args:
+        model: A model of `build_model`.
+
+    Returns:
+        EfficientNet's layers, or Xception's in the baseline of that name; none in
+        others.
+    """
+    if model.name == "xception":
+        return [layer for layer in model.layers if layer.name != "logit"]
+    prefixes = ("stem_", "block", "top_")  # Keras's names in EfficientNet
+    return [
+        layer
+        for layer in model.layers
+        if layer.name.startswith(prefixes) and layer.name != "block_dct"
+    ]
 
 
 def load_model(path):

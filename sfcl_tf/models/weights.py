@@ -27,7 +27,7 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
 
     Args:
         choice: `"imagenet"`, `"none"`, or a path.
-        network: A key of `KNOWN`.
+        network: Whose weights they are, for `"imagenet"` a key of `KNOWN`.
         download: Whether an absent ImageNet file may be fetched.
 
     Returns:
@@ -47,6 +47,11 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
                 "not there. Give the path of an .h5 file, `imagenet` or `none`."
             )
         return path
+    if network not in KNOWN:
+        raise ModelError(
+            f"Expected the path of an .h5 file, or `none`, as weights of {network}. "
+            "Received: imagenet, on which it was never trained."
+        )
     name, md5 = KNOWN[network]
     cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
     folders = [cache]

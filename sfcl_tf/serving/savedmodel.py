@@ -50,7 +50,7 @@ def export_savedmodel(
         image = tf.ensure_shape(image, (None, None, 3))
         height, width = tf.unstack(tf.shape(image)[:2])
         crop = crop_face(image, [0, 0, width, height], margin=1.0, snap=snap)
-        return model_inputs(crop, size, basis, channels)
+        return model_inputs(crop, size, basis, channels, sida=config.model.reads_sida)
 
     def serve(image_bytes):
         inputs = tf.map_fn(

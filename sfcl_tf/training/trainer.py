@@ -12,7 +12,7 @@ from sfcl_tf.data.output import replacing
 from sfcl_tf.data.pipeline import InputPipeline, readable
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
-from sfcl_tf.models import build_model
+from sfcl_tf.models import backbone, build_model
 from sfcl_tf.training.callbacks import (
     LogMetrics,
     SaveState,
@@ -165,9 +165,9 @@ def _build(config, build, strategy, steps):
         bare = build(config)
         spread = strategy.num_replicas_in_sync > 1
         model = FitModel(bare.input, bare.output, name=bare.name)
-        backbone = _backbone_variables(bare) if _is_slow(config.train) else ()
+        slow = [v for layer in backbone(bare) for v in layer.trainable_variables]
         model.compile(
-            optimizer=make_optimizer(config.train, steps, backbone),
+            optimizer=make_optimizer(config.train, steps, slow),
             loss=keras.losses.BinaryCrossentropy(
                 from_logits=True, label_smoothing=config.train.label_smoothing
             ),
@@ -214,16 +214,6 @@ def _fit_epochs(model, pipeline, progress, callbacks, until, steps):
         callbacks=callbacks,
         verbose=0,
     )
-
-
-def _is_slow(options) -> bool:
-    return options.backbone_rate != 1 or bool(options.freeze_epochs)
-
-
-def _backbone_variables(model):
-    prefixes = ("stem_", "block", "top_")  # Keras's names in EfficientNet
-    layers = [x for x in model.layers if x.name.startswith(prefixes)]
-    return [v for layer in layers for v in layer.trainable_variables]
 
 
 def _reason(error) -> str:

@@ -1,0 +1,1 @@
+"""Detectors to compare with: the same inputs and output as SFCL-HCMF."""
