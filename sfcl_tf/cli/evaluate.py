@@ -1,24 +1,44 @@
-"""Score a split of a data set with a trained model.
+"""Score splits of data sets with a trained model, or compare two.
 
-sfcl evaluate runs/NAME
-sfcl evaluate runs/NAME --dataset ff_c40 --data-root /data --frames 50
-sfcl evaluate s3://bucket/runs/NAME --records s3://bucket/records
+Gives AUC with 95 % intervals by video, verdicts by the thresholds of the validation
+split, and the difference to a baseline where a run of one lies beside. Several data
+sets are also pooled. Whatever is looked at is noted in RUN/evaluations.jsonl.
+
+  sfcl evaluate runs/NAME
+  sfcl evaluate runs/NAME --dataset celebdf_v2 dfdc --data-root /data --frames 50
+  sfcl evaluate runs/NAME runs/OTHER --paired
+  sfcl evaluate s3://bucket/runs/NAME --records s3://bucket/records
 """
 
 import dataclasses
 
 from sfcl_tf.cli import options
+from sfcl_tf.cli.console import console, say
 
 _KEPT = ("selected_epoch", "selection", "export")
 
 
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
-    parser.add_argument("run_dir", metavar="RUN", help="a run's directory, or its URL")
     parser.add_argument(
-        "--dataset", metavar="CARD", help="data set (default: the run's own)"
+        "run_dir",
+        metavar="RUN",
+        nargs="+",
+        help="a run's directory, or its URL; two with --paired",
+    )
+    parser.add_argument(
+        "--dataset",
+        metavar="CARD",
+        nargs="+",
+        action="extend",
+        help="data sets (default: the run's own)",
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
+    parser.add_argument(
+        "--paired",
+        action="store_true",
+        help="compare the two runs on the same faces",
+    )
     parser.add_argument(
         "--frames", type=int, metavar="N", help="frames per video (default: the run's)"
     )
@@ -34,53 +54,142 @@ def run(args):
 
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
-    with open_run(args.run_dir) as (place, run_dir, _):
-        _evaluate(args, place, run_dir)
+    if len(args.run_dir) != 1 + args.paired:
+        raise UsageError(
+            "Expected one RUN, or two with --paired. Received: "
+            f"{len(args.run_dir)}{' with --paired' if args.paired else ''}. Evaluate "
+            "several runs one after another; `sfcl runs` puts them side by side."
+        )
+    first, *other = args.run_dir
+    with open_run(first) as (place, run_dir, _):
+        if not other:
+            return _evaluate(args, place, run_dir)
+        with open_run(other[0]) as (other_place, other_dir, _):
+            return _compare(args, place, run_dir, other_place, other_dir)
 
 
 def _evaluate(args, place, run_dir):
+    """Evaluates on each data set; one that cannot be read does not stop the others."""
+    from sfcl_tf.errors import SfclError
+
+    scored, failed = {}, []
+    for dataset in args.dataset or [None]:
+        try:
+            name, predictions = _score(args, place, run_dir, dataset)
+            scored[name] = predictions
+        except SfclError as error:
+            if len(args.dataset or ()) < 2:
+                raise
+            failed.append(error)
+            say(f"{dataset}: {error}")
+    if len(scored) > 1:
+        _pool(place, run_dir, scored)
+    if failed:
+        say(
+            f"Not evaluated: {len(failed)} of {len(args.dataset)} data sets, see above."
+        )
+        return failed[0].exit_code
+    return 0
+
+
+def _score(args, place, run_dir, dataset):
     from sfcl_tf.cli.run_dir import load_run, read_history, read_results
 
     config, model = load_run(run_dir)
-    data = _data(args, config.data)
+    data = _data(args, config.data, dataset)
 
     from sfcl_tf.cli import show
-    from sfcl_tf.cli.console import console, say
     from sfcl_tf.cli.data import prepare_data
-    from sfcl_tf.cli.steps import evaluate_run
+    from sfcl_tf.cli.steps import evaluate_run, require_calibration
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import Predictor, write_report
-    from sfcl_tf.evaluation.evaluate import result_name
+    from sfcl_tf.evaluation.scoring import result_name
 
     manifest = prepare_data(args, data, (args.split,))
     own = data == config.data and args.split == "test"
     earlier = read_results(run_dir) if own else {}
     pipeline = InputPipeline(manifest, config)
-    _, results = evaluate_run(
-        Predictor(model),
+    predictor = Predictor(model)
+    require_calibration(predictor, config, args, run_dir)
+    predictions, results = evaluate_run(
+        predictor,
         pipeline,
         run_dir,
         args.split,
         {key: earlier[key] for key in _KEPT if key in earlier},
-        read_history(run_dir),
+        read_history(run_dir) if own else None,
     )
-    console.print(show.results(results))
+    show.results(results)
     name = result_name(pipeline, args.split)
     say(f"Predictions {place / f'predictions_{name}.csv'}")
     if own:
-        say(f"Report {place / write_report(run_dir).name}")
+        say(f"Report      {place / write_report(run_dir).name}")
+    else:
+        say(f"Plots       {place / f'plots_{name}'}")
+        write_report(run_dir)
+    return name, predictions
 
 
-def _data(args, own):
+def _pool(place, run_dir, scored):
+    from sfcl_tf.cli import show
+    from sfcl_tf.evaluation import Calibration, Predictions, write_report
+    from sfcl_tf.evaluation.scoring import describe, draw, write_results
+
+    pooled = Predictions.pooled(scored.values())
+    results = {
+        "dataset": " + ".join(scored),
+        "split": "pooled",
+        **describe(pooled, Calibration.read(run_dir)),
+    }
+    write_results(run_dir / "results_pooled.json", results)
+    draw(pooled, results, [], run_dir / "plots_pooled")
+    show.results(results)
+    say(f"Pooled      {place / 'results_pooled.json'}")
+    write_report(run_dir)
+
+
+def _compare(args, place, run_dir, other_place, other_dir):
+    from sfcl_tf.cli import show
+    from sfcl_tf.evaluation import plots
+    from sfcl_tf.evaluation.compare import compare
+    from sfcl_tf.evaluation.plots_groups import plot_differences
+    from sfcl_tf.evaluation.scoring import write_results
+
+    found = {}
+    for dataset in args.dataset or [None]:
+        name, mine = _stored_or_scored(args, place, run_dir, dataset)
+        _, theirs = _stored_or_scored(args, other_place, other_dir, dataset)
+        found[name] = compare(mine, theirs)
+    one, two = place.name, other_place.name
+    path = f"paired_{two}"
+    write_results(run_dir / f"{path}.json", {"one": one, "two": two, "data": found})
+    (run_dir / "plots").mkdir(exist_ok=True)
+    plots.save(plot_differences(found, one, two), run_dir / "plots" / path)
+    console.print(show.comparison(found, one, two))
+    say(f"Comparison  {place / f'{path}.json'}, {place / 'plots' / f'{path}.png'}")
+
+
+def _stored_or_scored(args, place, run_dir, dataset):
+    """A run's own test split is scored once; other splits are where asked for."""
+    from sfcl_tf.evaluation import Predictions
+
+    path = run_dir / f"predictions_{args.split}.csv"
+    changed = (args.frames, args.faces, args.boxes, args.methods)
+    if dataset is None and path.is_file() and changed == (None,) * 4:
+        return args.split, Predictions.read_csv(path)
+    return _score(args, place, run_dir, dataset)
+
+
+def _data(args, own, dataset):
     """Returns the run's `DataConfig`, changed by what the flags say."""
     flags = {
         key.removeprefix("data."): value
         for key, value in options.preparation(args)
         if value is not None
     }
-    if args.dataset and args.dataset != own.dataset:
+    if dataset and dataset != own.dataset:
         # Boxes and methods are those of the data set trained on.
-        flags = {"dataset": args.dataset, "boxes": "", "methods": (), **flags}
+        flags = {"dataset": dataset, "boxes": "", "methods": (), **flags}
     if "methods" in flags:
         flags["methods"] = tuple(flags["methods"])
     return dataclasses.replace(own, **flags)

@@ -2,7 +2,7 @@
 
 import math
 
-from sfcl_tf.cli.console import percent, say, table
+from sfcl_tf.cli.console import console, percent, say, table
 
 
 def epoch(row) -> str:
@@ -16,30 +16,108 @@ def epoch(row) -> str:
     )
 
 
-def results(values):
-    """Returns the table of a split's figures, in percent."""
+_GROUPS = {
+    "methods": "",
+    "compressions": "compression: ",
+    "resolutions": "frame: ",
+    "face_sizes": "face: ",
+}
+
+
+def results(values) -> None:
+    """Prints the table of a split's figures, the verdicts, and the baseline."""
     shown = table(
         f"{values['dataset']}, {values['split']} split, in %",
         "method",
         "level",
         "AUC",
+        "95 % interval",
         "Acc",
         "bal. Acc",
         "EER",
         "n",
     )
     summary = values["summary"]
-    for name, figures in [("all", summary), *summary["methods"].items()]:
+    rows = [("all", summary)]
+    for kind, word in _GROUPS.items():
+        groups = summary.get(kind, {})
+        rows += [(f"{word}{name}", figures) for name, figures in groups.items()]
+    for name, figures in rows:
         for level in ("frame", "video"):
             row = figures[level]
             shown.add_row(
                 name if level == "frame" else "",
                 level,
-                *(percent(row[k]) for k in ("auc", "acc", "balanced_acc", "eer")),
+                percent(row["auc"]),
+                _interval(row.get("intervals", {}).get("auc")),
+                *(percent(row[k]) for k in ("acc", "balanced_acc", "eer")),
                 str(row["n"]),
             )
         shown.add_section()
+    console.print(shown)
+    _say_verdicts(values)
+    if "baseline" in values:
+        _say_baseline(values["baseline"])
+
+
+def _say_verdicts(values):
+    thresholds, verdicts = values["calibration"], values["verdicts"]["video"]
+    if not thresholds["calibrated"]:
+        say("Verdicts    not calibrated: fake from 0.5.")
+        return
+    say(
+        f"Verdicts    real up to {thresholds['real_to']:.3f}, fake from "
+        f"{thresholds['fake_from']:.3f}: {percent(verdicts['uncertain'])} % of the "
+        f"videos uncertain, {percent(verdicts['error'])} % of the others wrong."
+    )
+
+
+def _say_baseline(found):
+    frame = found["frame"]
+    if frame["difference"] is None:
+        return
+    told = f"{100 * frame['difference']:+.2f}"
+    say(
+        f"Baseline    {found['model']} ({found['run']}): frame AUC "
+        f"{percent(frame['two'])}; the difference is {told} points "
+        f"[{_interval(frame['interval'])}], on {found['n']} frames."
+    )
+
+
+def comparison(found, one: str, two: str):
+    """Returns the table of a paired comparison, in percent."""
+    shown = table(
+        f"AUC of {one} against {two}, in %",
+        "data",
+        "level",
+        one,
+        two,
+        "difference",
+        "95 % interval",
+        "n",
+    )
+    for name, figures in found.items():
+        for level in ("frame", "video"):
+            row = figures[level]
+            difference = row["difference"]
+            shown.add_row(
+                name if level == "frame" else "",
+                level,
+                percent(row["one"]),
+                percent(row["two"]),
+                "n/a" if difference is None else f"{100 * difference:+.2f}",
+                _interval(row["interval"]),
+                str(figures["n"]) if level == "frame" else "",
+            )
+        if figures["left_out"]:
+            say(
+                f"{name}: {figures['left_out']} faces that one run alone has, left out."
+            )
     return shown
+
+
+def _interval(pair):
+    return "n/a" if not pair else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
 
 
 def paths(place, report, values) -> None:

@@ -23,6 +23,48 @@ def evaluate_run(predictor, pipeline, run_dir, split, selection=None, history=No
         )
 
 
+def calibrate_run(predictor, pipeline, run_dir):
+    """Finds temperature and thresholds on the validation split, and says them."""
+    evaluate_run(predictor, pipeline, run_dir, "val")
+    from sfcl_tf.evaluation import Calibration
+
+    found = Calibration.read(run_dir)
+    if found.calibrated:
+        say(
+            f"Calibrated on the validation split: T {found.temperature:.3f}, ECE "
+            f"{found.ece_before:.3f} -> {found.ece_after:.3f}; real up to "
+            f"{found.real_to:.3f}, fake from {found.fake_from:.3f}."
+        )
+    else:
+        say(
+            "Not calibrated: the validation split has one class alone. The threshold "
+            "is 0.5."
+        )
+
+
+def require_calibration(predictor, config, args, run_dir):
+    """Calibrates a run that never was, where its validation records are at hand."""
+    from sfcl_tf.cli import options
+    from sfcl_tf.data.cards import load_card
+    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.evaluation.calibrate import FILE
+
+    if (run_dir / FILE).is_file():
+        return
+    card = load_card(config.data.dataset)
+    folder = records_folder(card, Settings.of(config.data), options.records(args))
+    manifest = read_manifest(folder)
+    manifest = manifest and manifest.of_methods(config.data.methods)
+    if manifest and manifest.split("val"):
+        calibrate_run(predictor, InputPipeline(manifest, config), run_dir)
+    else:
+        say(
+            "Not calibrated: the records of the run's validation split are not at "
+            "hand. The threshold is 0.5."
+        )
+
+
 def export_run(model, config, pipeline, logits, path):
     """Exports a model, held against Keras's logits on test crops before it is there.
 

@@ -165,11 +165,11 @@ def _train(args, cluster, config, place, run_dir, save, started):
     manifest = prepare(args, config.data)
 
     from sfcl_tf.cli import show
-    from sfcl_tf.cli.console import console, say
-    from sfcl_tf.cli.steps import evaluate_run, export_run
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.cli.steps import calibrate_run, evaluate_run, export_run
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import write_report
-    from sfcl_tf.evaluation.evaluate import write_results
+    from sfcl_tf.evaluation.scoring import write_results
 
     pipeline = InputPipeline(manifest, config)
     if cluster.is_chief:
@@ -184,6 +184,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
         say(f"Worker {cluster.index} is done; worker 0 evaluates and exports.")
         return
     say(f"Selected epoch {training.selected_epoch} on the validation split.")
+    calibrate_run(training.predictor, pipeline, run_dir)
     selection = {
         "selected_epoch": training.selected_epoch,
         "selection": "highest frame AUC on the validation split",
@@ -197,7 +198,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
     ) | {"path": str(place / exported)}
     write_results(run_dir / "results.json", results)
     report = write_report(run_dir)
-    console.print(show.results(results))
+    show.results(results)
     show.paths(place, place / report.name, results)
     say(f"Done in {time.perf_counter() - started:.0f} s.")
 

@@ -21,7 +21,18 @@ _UNREADABLE = (
 )
 _OPEN_SHARDS = 16
 _BUFFER = 1 << 18  # bytes of each open shard
-META = ("video_id", "method", "frame_index", "time", "track")
+META = (
+    "video_id",
+    "method",
+    "frame_index",
+    "time",
+    "track",
+    "crf",
+    "pixel_format",
+    "frame_height",
+    "face_size",
+)
+"""What is told of each example that is scored; see `_meta`."""
 
 
 @contextlib.contextmanager
@@ -259,7 +270,7 @@ class InputPipeline:
             record = parse_record(serialized)
             inputs = self._inputs(self.crop(record), basis)
             label = tf.cast(record["label"], tf.float32)[None]
-            return inputs, label, {name: record[name] for name in META}
+            return inputs, label, _meta(record)
 
         examples = self._records(split).map(example, self._parallel, deterministic=True)
         return self._prefetched(examples.batch(self.config.evaluate.batch_size))
@@ -269,8 +280,7 @@ class InputPipeline:
 
         def example(serialized):
             record = parse_record(serialized)
-            meta = {name: record[name] for name in META}
-            return self.crop(record), record["label"], meta
+            return self.crop(record), record["label"], _meta(record)
 
         return self._records(split).map(example, self._parallel, deterministic=True)
 
@@ -295,3 +305,12 @@ class InputPipeline:
             tf.data.experimental.AutoShardPolicy.DATA
         )
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _meta(record):
+    box = record["box"]
+    known = {
+        "frame_height": record["frame_size"][1],
+        "face_size": tf.maximum(box[2] - box[0], box[3] - box[1]),
+    }
+    return {name: known[name] if name in known else record[name] for name in META}

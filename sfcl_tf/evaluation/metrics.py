@@ -7,9 +7,10 @@ needs both classes is NaN where one is absent.
 import math
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
-from sfcl_tf.evaluation.predictions import Predictions
+BINS = 15
+"""Of calibration error and reliability diagram."""
 
 
 def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
@@ -27,7 +28,7 @@ def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
         0.75
     """
     label, score = _checked(label, score)
-    fakes, reals = _counts(label)
+    fakes, reals = count_classes(label)
     if not fakes or not reals:
         return math.nan
     ranks = stats.rankdata(score)[label == 1]
@@ -51,7 +52,7 @@ def roc_curve(
     """
     label, score = _checked(label, score)
     true, false, thresholds = _cumulative(label, score)
-    fakes, reals = _counts(label)
+    fakes, reals = count_classes(label)
     return (
         np.r_[0, false] / (reals or math.nan),
         np.r_[0, true] / (fakes or math.nan),
@@ -73,7 +74,7 @@ def average_precision(label: np.ndarray, score: np.ndarray) -> float:
         A number in (0, 1].
     """
     label, score = _checked(label, score)
-    fakes, reals = _counts(label)
+    fakes, reals = count_classes(label)
     if not fakes or not reals:
         return math.nan
     true, false, _ = _cumulative(label, score)
@@ -147,55 +148,69 @@ def log_loss(label: np.ndarray, logit: np.ndarray) -> float:
     return float(loss.mean()) if loss.size else math.nan
 
 
-def summarize(predictions: Predictions) -> dict:
-    """All figures by frame, by video and by manipulation method, ready for JSON.
-
-    Frames are ranked by logit, which is the order of their scores without the
-    sigmoid's ties near 0 and 1; videos by their mean score. The threshold is P = 0.5.
+def tpr_at_fpr(label: np.ndarray, score: np.ndarray, rate: float) -> float:
+    """Share of fakes found by the best threshold with few enough false alarms.
 
     Args:
-        predictions: Rows of one data set's split.
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` numbers.
+        rate: The false positive rate allowed, in [0, 1].
 
     Returns:
-        `{"frame": figures, "video": figures, "methods": {method: {"frame": figures,
-        "video": figures}}}`; a method's figures set its fakes against all reals.
-        `figures` has `auc`, `ap`, `eer`, `acc`, `balanced_acc`, `log_loss` (floats,
-        `None` where undefined) and the counts `n`, `n_real`, `n_fake`.
+        The largest true positive rate of a point of the ROC curve whose false
+        positive rate is at most `rate`; nothing is interpolated, so that a threshold
+        that does it exists.
     """
-    fake = predictions.label == 1
-    methods = {}
-    for method in np.unique(predictions.method[fake]):
-        chosen = predictions.select(~fake | (predictions.method == method))
-        methods[str(method)] = _levels(chosen)
-    return {**_levels(predictions), "methods": methods}
+    false_rate, true_rate, _ = roc_curve(label, score)
+    if np.isnan(false_rate).any() or np.isnan(true_rate).any():
+        return math.nan
+    return float(true_rate[false_rate <= rate].max())
 
 
-def _levels(predictions: Predictions) -> dict:
-    videos = predictions.per_video()
-    eps = np.finfo(np.float64).eps
-    logit = special.logit(videos.score.clip(eps, 1 - eps))
-    return {
-        "frame": _figures(predictions.label, predictions.logit, predictions.logit),
-        "video": _figures(videos.label, videos.score, logit),
-    }
+def calibration_error(label: np.ndarray, score: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error (ECE): how far scores are from frequencies.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real; one class is enough.
+        score: `(N,)` P(fake) in [0, 1].
+        bins: Equal parts of [0, 1]; a score on a border belongs to the upper one,
+            1 to the last.
+
+    Returns:
+        The mean over samples of |share of fakes - mean score| of their bin, in
+        [0, 1]; NaN without samples.
+
+    Reference:
+        Guo et al., 2017, arXiv:1706.04599, Eq. 3, for P(fake) instead of confidence.
+    """
+    count, share, mean = reliability(label, score, bins)
+    filled = count > 0
+    total = count.sum()
+    gap = np.abs(share[filled] - mean[filled])
+    return float((count[filled] * gap).sum() / total) if total else math.nan
 
 
-def _figures(label, ranking, logit) -> dict:
-    figures = {
-        "auc": roc_auc(label, ranking),
-        "ap": average_precision(label, ranking),
-        "eer": equal_error_rate(label, ranking),
-        "acc": accuracy(label, logit, threshold=0),
-        "balanced_acc": balanced_accuracy(label, logit, threshold=0),
-        "log_loss": log_loss(label, logit),
-    }
-    fakes, reals = _counts(label)
-    return {
-        **{k: v if math.isfinite(v) else None for k, v in figures.items()},
-        "n": len(label),
-        "n_real": reals,
-        "n_fake": fakes,
-    }
+def reliability(
+    label: np.ndarray, score: np.ndarray, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of the reliability diagram.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` P(fake) in [0, 1].
+        bins: As for `calibration_error`.
+
+    Returns:
+        Three `(bins,)` arrays: number of samples, share of fakes and mean score of
+        each bin, NaN where it is empty.
+    """
+    label, score = _checked(label, score)
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    count, fakes, sums = (
+        np.bincount(place, weights, bins) for weights in (None, label, score)
+    )
+    known = np.where(count > 0, count, math.nan)
+    return count, fakes / known, sums / known
 
 
 def _checked(label, score, name="score"):
@@ -218,7 +233,8 @@ def _checked(label, score, name="score"):
     return label, score
 
 
-def _counts(label) -> tuple[int, int]:
+def count_classes(label) -> tuple[int, int]:
+    """Returns the numbers of fakes and of reals."""
     fakes = int(np.sum(label == 1))
     return fakes, len(label) - fakes
 

@@ -66,12 +66,17 @@ class Example(NamedTuple):
 
 
 @_styled
-def plot_roc(predictions: Predictions) -> Figure:
-    """Returns the frame-level ROC curve of each method and of all together."""
-    figure = Figure(figsize=(5.2, 5.2))
+def plot_roc(predictions: Predictions, summary: dict | None = None) -> Figure:
+    """Returns the frame-level ROC curve of each method and of all together.
+
+    Args:
+        predictions: Scores of a split.
+        summary: As `summarize` gives it, for the intervals of the areas.
+    """
+    figure = Figure(figsize=(5.8, 5.8))
     axes = figure.subplots()
     axes.set_box_aspect(1)
-    _draw_roc(axes, predictions)
+    _draw_roc(axes, predictions, summary)
     return figure
 
 
@@ -100,7 +105,7 @@ def plot_training(history: Sequence[dict]) -> Figure:
 
     Args:
         history: One dictionary an epoch, with any of `epoch`, `loss`, `val_loss`,
-            `auc`, `val_auc`, `lr`.
+            `auc`, `val_auc`, `learning_rate`.
     """
     panels = _panels(history)
     figure = Figure(figsize=(max(4.2 * len(panels), 5), 3.6))
@@ -159,17 +164,22 @@ def save(figure: Figure, path: str | Path) -> None:
     figure.savefig(path.with_name(f"{path.name}.svg"), metadata={"Date": None})
 
 
-def _draw_roc(axes, predictions):
+def _draw_roc(axes, predictions, summary=None):
     fake = predictions.label == 1
-    methods = np.unique(predictions.method[fake])
+    methods = predictions.methods()
+    figures = {"all methods": summary, **summary["methods"]} if summary else {}
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="chance")
     if _both_classes(axes, predictions):
         for i, method in enumerate(methods):
             color, dash = METHODS[i % len(METHODS)], DASHES[i % len(DASHES)]
             chosen = predictions.select(~fake | (predictions.method == method))
-            _draw_curve(axes, chosen, method, color=color, linestyle=dash)
+            found = figures.get(method)
+            _draw_curve(axes, chosen, method, found, color=color, linestyle=dash)
         if len(methods) > 1:
-            _draw_curve(axes, predictions, "all methods", color=INK, linewidth=2.4)
+            found = figures.get("all methods")
+            _draw_curve(
+                axes, predictions, "all methods", found, color=INK, linewidth=2.4
+            )
         axes.legend(loc="lower right", title="Frame AUC", alignment="left")
     axes.set(
         title="ROC by method",
@@ -180,10 +190,12 @@ def _draw_roc(axes, predictions):
     )
 
 
-def _draw_curve(axes, predictions, name, **style):
+def _draw_curve(axes, predictions, name, figures=None, **style):
     x, y, _ = roc_curve(predictions.label, predictions.logit)
     area = roc_auc(predictions.label, predictions.logit)
-    axes.plot(x, y, label=f"{area:.3f}  {name}", **style)
+    interval = (figures or {}).get("frame", {}).get("intervals", {}).get("auc")
+    told = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    axes.plot(x, y, label=f"{area:.3f}{told}  {name}", **style)
 
 
 def _draw_scores(axes, predictions):
@@ -257,7 +269,7 @@ def _panels(history) -> list[tuple[str, list]]:
     wanted = (
         ("Loss", (("loss", "training"), ("val_loss", "validation"))),
         ("AUC", (("auc", "training"), ("val_auc", "validation"))),
-        ("Learning rate", (("lr", "learning rate"),)),
+        ("Learning rate", (("learning_rate", "learning rate"),)),
     )
     panels = []
     for title, keys in wanted:

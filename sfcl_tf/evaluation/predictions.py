@@ -1,8 +1,9 @@
 """The scores of a run, one row a face crop, and their CSV file."""
 
+import array
 import csv
 import dataclasses
-import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,17 @@ COLUMNS = {
     "track_id": int,
     "label": int,
     "logit": float,
+}
+FACTS = {"crf": float, "pixel_format": str, "frame_height": int, "face_size": int}
+"""Columns that may be absent: what is known of codec and resolution."""
+ALL_COLUMNS = COLUMNS | FACTS
+_UNKNOWN = {float: np.nan, str: "", int: 0}
+_ROWS = 65536  # written at once
+# Numbers as bytes, not as objects: a third of the memory.
+_EMPTY = {
+    str: list,
+    int: lambda: array.array("q"),
+    float: lambda: array.array("d"),
 }
 
 
@@ -57,6 +69,13 @@ class Predictions:
         track_id: Index of the face's track in its video, from 0.
         label: 1 = fake, 0 = real.
         logit: The detector's output; P(fake) is its sigmoid.
+        crf: x264's rate factor of the video; NaN if unknown.
+        pixel_format: The video's, such as `yuv444p`; empty if unknown.
+        frame_height: The frame's, in pixels; 0 if unknown.
+        face_size: Side of the face's box in the frame, in pixels; 0 if unknown.
+
+    Text columns hold one object a distinct text, so that a million rows take some
+    100 MB.
 
     Raises:
         ValueError: If lengths differ, an array is not 1-D, a label is neither 0
@@ -72,11 +91,19 @@ class Predictions:
     track_id: np.ndarray
     label: np.ndarray
     logit: np.ndarray
+    crf: np.ndarray | None = None
+    pixel_format: np.ndarray | None = None
+    frame_height: np.ndarray | None = None
+    face_size: np.ndarray | None = None
 
     def __post_init__(self):
-        for name, kind in COLUMNS.items():
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
-        shapes = {name: getattr(self, name).shape for name in COLUMNS}
+        for name, kind in ALL_COLUMNS.items():
+            values = getattr(self, name)
+            if values is None:
+                values = np.full(np.shape(self.label), _UNKNOWN[kind])
+            column = _texts(values) if kind is str else np.asarray(values, dtype=kind)
+            object.__setattr__(self, name, column)
+        shapes = {name: getattr(self, name).shape for name in ALL_COLUMNS}
         if len(set(shapes.values())) != 1 or self.label.ndim != 1:
             raise ValueError(f"Expected 1-D arrays of one length. Received: {shapes}.")
         if not np.isin(self.label, (0, 1)).all():
@@ -102,7 +129,24 @@ class Predictions:
 
     def select(self, mask: np.ndarray) -> "Predictions":
         """Returns the rows of a boolean mask or of an index array."""
-        return Predictions(**{name: getattr(self, name)[mask] for name in COLUMNS})
+        return Predictions(**{name: getattr(self, name)[mask] for name in ALL_COLUMNS})
+
+    def methods(self) -> list[str]:
+        """Returns the manipulation methods, sorted."""
+        return sorted(set(self.method[self.label == 1].tolist()))
+
+    def video_codes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers the videos.
+
+        Returns:
+            `(V,)` ids, sorted, and `(N,)` int32: which of them each row is of.
+        """
+        ids = sorted(set(self.video_id.tolist()))
+        numbers = {video: number for number, video in enumerate(ids)}
+        codes = np.fromiter(
+            (numbers[video] for video in self.video_id), np.int32, len(self)
+        )
+        return _texts(ids), codes
 
     def per_video(self) -> VideoScores:
         """Returns the mean score of each video.
@@ -111,28 +155,55 @@ class Predictions:
             ValueError: If a video has rows of more than one method, which means
                 that two videos share an id.
         """
-        ids, first, inverse = np.unique(
-            self.video_id, return_index=True, return_inverse=True
-        )
+        ids, codes = self.video_codes()
+        first = np.zeros(len(ids), int)
+        first[codes[::-1]] = np.arange(len(self))[::-1]
         method = self.method[first]  # (V,)
-        mixed = np.flatnonzero(method[inverse] != self.method)
+        mixed = np.flatnonzero(method[codes] != self.method)
         if mixed.size:
             raise ValueError(
                 "Expected one method a video. Received: several for "
                 f"video_id={str(self.video_id[mixed[0]])!r}."
             )
-        score = np.bincount(inverse, weights=self.score) / np.bincount(inverse)
+        count = np.bincount(codes, minlength=len(ids))
+        score = np.bincount(codes, weights=self.score, minlength=len(ids)) / count
         return VideoScores(ids, method, self.label[first], score)
+
+    def rows(self) -> dict[tuple[str, int, int], int]:
+        """Returns where each face is: `(video_id, frame_index, track_id)` to row."""
+        keys = (self.video_id.tolist(), self.frame_index.tolist())
+        return {
+            key: row
+            for row, key in enumerate(zip(*keys, self.track_id.tolist(), strict=True))
+        }
+
+    @classmethod
+    def pooled(cls, parts: Iterable["Predictions"]) -> "Predictions":
+        """Joins predictions on several data sets; ids get the data set in front."""
+        parts = list(parts)
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ALL_COLUMNS
+        }
+        names = zip(columns["dataset"], columns["video_id"], strict=True)
+        columns["video_id"] = [f"{dataset}/{video}" for dataset, video in names]
+        return cls(**columns)
 
     def write_csv(self, path: str | Path) -> None:
         """Writes the columns and `score` to a CSV file, whole or not at all."""
-        text = io.StringIO(newline="")
-        # Python 3.11 leaves a lone carriage return unquoted unless all text is quoted.
-        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        writer.writerow([*COLUMNS, "score"])
-        columns = [getattr(self, name).tolist() for name in (*COLUMNS, "score")]
-        writer.writerows(zip(*columns, strict=True))
-        write_text(path, text.getvalue())
+
+        def write(file):
+            # Python 3.11 leaves a lone carriage return unquoted unless all text is
+            # quoted.
+            writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+            names = (*ALL_COLUMNS, "score")
+            writer.writerow(names)
+            columns = [getattr(self, name) for name in names]
+            for start in range(0, len(self), _ROWS):
+                part = [column[start : start + _ROWS].tolist() for column in columns]
+                writer.writerows(zip(*part, strict=True))
+
+        _replace(path, write)
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Predictions":
@@ -149,32 +220,62 @@ class Predictions:
             with path.open(
                 encoding="utf-8", errors="surrogateescape", newline=""
             ) as file:
-                reader = csv.DictReader(file, strict=True)
-                rows, names = list(reader), reader.fieldnames or []
+                reader = csv.reader(file, strict=True)
+                names = next(reader, [])
+                missing = [name for name in COLUMNS if name not in names]
+                if missing:
+                    raise DataError(
+                        f"Expected the columns {list(COLUMNS)} in {path}. "
+                        f"Received: {list(names)}, without {missing}. {hint}"
+                    )
+                return cls(**_read_columns(reader, names))
         except csv.Error as error:
             raise DataError(f"Cannot read {path} as CSV: {error}. {hint}") from error
-        missing = [name for name in COLUMNS if name not in names]
-        if missing:
-            raise DataError(
-                f"Expected the columns {list(COLUMNS)} in {path}. "
-                f"Received: {list(names)}, without {missing}. {hint}"
-            )
-        try:
-            columns = {k: [kind(row[k]) for row in rows] for k, kind in COLUMNS.items()}
-            return cls(**columns)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             raise DataError(f"Cannot use {path}: {error} {hint}") from error
+
+
+def _read_columns(reader, names):
+    """Reads rows into columns, of which each distinct text is kept once."""
+    known = [(name, kind) for name, kind in ALL_COLUMNS.items() if name in names]
+    places = [names.index(name) for name, _ in known]
+    columns = {name: _EMPTY[kind]() for name, kind in known}
+    texts: dict[str, str] = {}
+    appends = [
+        (place, columns[name].append, kind)
+        for place, (name, kind) in zip(places, known, strict=True)
+    ]
+    for row in reader:
+        for place, append, kind in appends:
+            value = row[place]
+            append(texts.setdefault(value, value) if kind is str else kind(value))
+    return columns
+
+
+def _texts(values) -> np.ndarray:
+    """An array of texts that holds each distinct one once."""
+    values = np.asarray(values)
+    kept: dict[str, str] = {}
+    texts = [kept.setdefault(text, text) for text in map(str, values.ravel().tolist())]
+    result = np.empty(len(texts), object)
+    result[:] = texts
+    return result.reshape(values.shape)
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Writes a text file under a temporary name, then renames it to `path`."""
+    _replace(path, lambda file: file.write(text))
+
+
+def _replace(path, write: Callable) -> None:
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         # File names that are no UTF-8 reach us as surrogates and go back as bytes.
-        temporary.write_text(
-            text, encoding="utf-8", errors="surrogateescape", newline=""
-        )
+        with temporary.open(
+            "w", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as file:
+            write(file)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

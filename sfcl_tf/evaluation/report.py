@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.errors import DataError
+from sfcl_tf.evaluation.html import CSS, flat, missing, number, percent, table
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 
 FIGURES = {
@@ -18,7 +19,15 @@ FIGURES = {
     "eer": "EER",
     "acc": "Accuracy",
     "balanced_acc": "Balanced acc.",
+    "tpr_at_fpr_1": "TPR at FPR 1 %",
+    "tpr_at_fpr_5": "TPR at FPR 5 %",
     "log_loss": "Log-loss",
+    "ece": "ECE",
+}
+GROUPS = {
+    "compressions": "By compression",
+    "resolutions": "By height of the frame",
+    "face_sizes": "By size of the face",
 }
 CAPTIONS = {
     "examples": "Face crops with their scores. A solid green frame is a right answer "
@@ -30,25 +39,14 @@ CAPTIONS = {
     "apart; what lies on the wrong side of the dotted line is an error.",
     "confusion": "Answers at a threshold of 0.5. Each row adds up to 100 %: the "
     "diagonal is right, the rest wrong.",
+    "reliability": "Of the frames with a score near 0.8, are 80 % fake? A calibrated "
+    "detector follows the dotted line. Below, how many frames there are; the vertical "
+    "lines are the thresholds of the verdicts.",
+    "groups": "AUC of each group with its 95 % interval: how far it would move if "
+    "other videos of the kind were drawn.",
     "training": "Loss, AUC and learning rate by epoch. A validation loss that rises "
     "while the training loss falls is overfitting.",
 }
-CSS = """
-body { color: #222; background: #fff; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; }
-.lead { font-size: 1.15rem; } .missing { color: #666; font-style: italic; }
-.note { border-left: 0.25rem solid #d55e00; padding-left: 0.8rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.9rem; margin: 0.8rem 0; }
-th, td { padding: 0.2rem 0.7rem; text-align: left; border-bottom: 1px solid #ddd;
-  overflow-wrap: anywhere; }
-thead th { border-bottom: 2px solid #222; overflow-wrap: normal; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1.5rem 0; break-inside: avoid; }
-img { max-width: 100%; height: auto; } figcaption { color: #444; font-size: 0.9rem; }
-@media print { body { margin: 0; font-size: 10pt; } h2 { break-after: avoid; } }
-"""
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -80,19 +78,21 @@ def write_report(run_dir: str | Path) -> Path:
         f"<h1>{escape(title)}</h1>",
         _lead(results),
         _limits(results),
+        _verdicts(results),
+        _baseline(results),
         "<h2>Figures</h2>",
         _figures(results, predictions),
         _coverage(results),
+        _others(run_dir),
         "<h2>Plots</h2>",
         *_plots(run_dir / "plots"),
         "<h2>Videos furthest from the truth</h2>",
         _worst(predictions),
         "<h2>Training</h2>",
         _training(results, history),
-        "<h2>Settings</h2>",
-        _settings(run_dir / "config.toml", tomllib.loads),
-        "<h2>Environment</h2>",
-        _settings(run_dir / "env.json", json.loads),
+        "<h2>How it was made</h2>",
+        _folded("Settings", _settings(run_dir / "config.toml", tomllib.loads)),
+        _folded("Environment", _settings(run_dir / "env.json", json.loads)),
     ]
     page = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -106,7 +106,7 @@ def write_report(run_dir: str | Path) -> Path:
 
 def _lead(results) -> str:
     if not results:
-        return _missing("results.json: the run has not been evaluated")
+        return missing("results.json: the run has not been evaluated")
     frame, video = (results.get("summary", {}).get(k, {}) for k in ("frame", "video"))
     videos, auc = video.get("n", 0), frame.get("auc")
     counts = (
@@ -118,9 +118,10 @@ def _lead(results) -> str:
     else:
         text = (
             f"the detector scores a fake face above a real one in {auc:.1%} of all "
-            f"pairs (frame AUC {auc:.4f}; video AUC {_number(video.get('auc'))}). At a "
-            f"threshold of 0.5 it is right on {_percent(frame.get('acc'))} of the "
-            f"frames and {_percent(video.get('acc'))} of the videos."
+            f"pairs (frame AUC {auc:.4f}{_interval(frame)}; video AUC "
+            f"{number(video.get('auc'))}{_interval(video)}). At a "
+            f"threshold of 0.5 it is right on {percent(frame.get('acc'))} of the "
+            f"frames and {percent(video.get('acc'))} of the videos."
         )
     return f'<p class="lead">{escape(counts + text)}</p>'
 
@@ -132,37 +133,114 @@ def _limits(results) -> str:
     return f'<p class="note">{text}</p>'
 
 
+def _interval(figures, name="auc") -> str:
+    found = figures.get("intervals", {}).get(name)
+    return f", 95 % interval {found[0]:.4f} to {found[1]:.4f}" if found else ""
+
+
+def _verdicts(results) -> str:
+    found, verdicts = results.get("calibration"), results.get("verdicts")
+    if not found or not verdicts:
+        return ""
+    if not found["calibrated"]:
+        return (
+            '<p class="key">Not calibrated: the validation split has not both classes. '
+            "Verdicts use a threshold of 0.5.</p>"
+        )
+    told = [
+        f"of the {level}s {percent(each['uncertain'])} are left uncertain, and "
+        f"{percent(each['error'])} of the other verdicts are wrong"
+        for level, each in verdicts.items()
+    ]
+    return (
+        f'<p class="key">Verdicts, by thresholds of the validation split: <b>fake</b> '
+        f"from a score of {found['fake_from']:.3f}, <b>real</b> up to "
+        f"{found['real_to']:.3f}, <b>uncertain</b> between. Here {'; '.join(told)}. "
+        f"Scores are calibrated by a temperature of {found['temperature']:.3f}: the "
+        f"calibration error by frame is {verdicts['frame']['ece']:.3f}.</p>"
+    )
+
+
+def _baseline(results) -> str:
+    found = results.get("baseline")
+    if not found or found["frame"]["difference"] is None:
+        return ""
+    parts = []
+    for level in ("frame", "video"):
+        row = found[level]
+        low, high = row["interval"] or (math.nan, math.nan)
+        sure = "clear" if low > 0 or high < 0 else "within chance"
+        parts.append(
+            f"{level} AUC {row['two']:.4f}, a difference of "
+            f"{100 * row['difference']:+.2f} points (95 % interval {100 * low:+.2f} to "
+            f"{100 * high:+.2f}: {sure})"
+        )
+    return (
+        f'<p class="key">Beside it, {escape(found["model"])} trained on the same data '
+        f"(run {escape(found['run'])}), on the same {found['n']:,} faces: "
+        f"{'; '.join(parts)}.</p>"
+    )
+
+
 def _figures(results, predictions) -> str:
     summary = results.get("summary")
     if not summary:
-        return _missing("the summary in results.json")
-    groups = {"all methods": summary, **summary.get("methods", {})}
-    rows = []
-    for method, levels in groups.items():
-        for level in ("frame", "video"):
-            found = levels.get(level, {})
-            values = [_number(found.get(key)) for key in FIGURES]
-            counts = [f"{found.get(k, 0):,}" for k in ("n_real", "n_fake")]
-            rows.append([method, level, *values, *counts])
-    table = _table(["Method", "Level", *FIGURES.values(), "Real", "Fake"], rows, text=2)
+        return missing("the summary in results.json")
+    text = _figure_table("Method", {"all": summary, **summary.get("methods", {})})
     counted = summary.get("frame", {}).get("n")
     if predictions is not None and len(predictions) != counted:
-        table += (
+        text += (
             f'<p class="note">predictions_test.csv has {len(predictions):,} rows, but '
             f"results.json counts {escape(str(counted))} frames: they are of different "
             "evaluations.</p>"
         )
-    return table + (
+    for kind, title in GROUPS.items():
+        if found := summary.get(kind):
+            text += _folded(title, _figure_table("Group", found))
+    return text + (
         "<p>Each method's fakes are set against all reals. A video's score is the mean "
-        "of its frames'. AUC, AP, accuracy: 1 is perfect. EER, log-loss (nats): 0 is "
-        "perfect. Chance is 0.5 for AUC, EER and balanced accuracy.</p>"
+        "of its frames'. AUC, AP, accuracy, TPR: 1 is perfect. EER, log-loss (nats), "
+        "calibration error (ECE): 0 is perfect. Chance is 0.5 for AUC, EER and "
+        "balanced accuracy. Intervals: 1,000 draws of whole videos.</p>"
     )
+
+
+def _figure_table(head, groups) -> str:
+    rows = []
+    for name, levels in groups.items():
+        for level in ("frame", "video"):
+            found = levels.get(level, {})
+            values = [number(found.get(key)) for key in FIGURES]
+            interval = found.get("intervals", {}).get("auc")
+            told = "n/a" if not interval else f"{interval[0]:.4f}-{interval[1]:.4f}"
+            counts = [f"{found.get(k, 0):,}" for k in ("n_real", "n_fake")]
+            rows.append([name, level, values[0], told, *values[1:], *counts])
+    names = list(FIGURES.values())
+    columns = [head, "Level", names[0], "95 % interval", *names[1:], "Real", "Fake"]
+    return table(columns, rows, text=2)
+
+
+def _others(run_dir) -> str:
+    """The run's figures on other data, from `results_*.json`."""
+    groups = {}
+    for path in sorted(run_dir.glob("results_*.json")):
+        found = _load(path, json.loads)
+        if found and "summary" in found:
+            name = f"{found.get('dataset')}, {found.get('split')}"
+            groups[name] = found["summary"]
+    if not groups:
+        return ""
+    return "<h2>On other data</h2>" + _figure_table("Data", groups)
+
+
+def _folded(title, content) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
 def _coverage(results) -> str:
     found = results.get("coverage")
     if not found:
-        return _missing("the coverage in results.json")
+        return missing("the coverage in results.json")
     faceless = found.get("without_records", {})
     text = (
         f"A face was found in {found.get('frames_with_face', 0):,} of "
@@ -176,7 +254,7 @@ def _plots(folder) -> list[str]:
     paths = {path.stem: path for path in sorted(folder.glob("*.png"))}
     paths.pop("overview", None)
     if not paths:
-        return [_missing("plots")]
+        return [missing("plots")]
     figures = []
     for name in sorted(paths, key=lambda n: [*CAPTIONS, n].index(n)):
         png = paths[name].read_bytes()
@@ -193,14 +271,14 @@ def _plots(folder) -> list[str]:
 
 def _worst(predictions, count: int = 8) -> str:
     if predictions is None:
-        return _missing("predictions_test.csv")
+        return missing("predictions_test.csv")
     videos = predictions.per_video()
     error = np.abs(videos.label - videos.score)
     rows = [
         [videos.video_id[i], videos.method[i], f"{videos.score[i]:.4f}"]
         for i in np.argsort(-error, kind="stable")[:count]
     ]
-    return _table(["Video", "Method", "Score"], rows, text=2)
+    return table(["Video", "Method", "Score"], rows, text=2)
 
 
 def _training(results, history) -> str:
@@ -216,57 +294,16 @@ def _training(results, history) -> str:
         )
         parts.append(f"<p>{escape(text)}</p>")
     keys = list(dict.fromkeys(key for row in history for key in row))
-    rows = [[_number(row.get(key)) for key in keys] for row in history]
-    parts.append(_table(keys, rows, text=0) if rows else _missing("metrics.jsonl"))
+    rows = [[number(row.get(key)) for key in keys] for row in history]
+    parts.append(table(keys, rows, text=0) if rows else missing("metrics.jsonl"))
     return "".join(parts)
 
 
 def _settings(path, parse) -> str:
     found = _load(path, parse)
     if found is None:
-        return _missing(path.name)
-    return _table(["Name", "Value"], _flat(found), text=2)
-
-
-def _flat(tree, prefix="") -> list[list[str]]:
-    rows = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{key}.")
-        else:
-            rows.append([f"{prefix}{key}", value])
-    return rows
-
-
-def _table(head, rows, text: int) -> str:
-    """A table whose first `text` columns are words, the others numbers."""
-
-    def line(cells, tag):
-        kinds = [tag if i < text else f'{tag} class="n"' for i in range(len(cells))]
-        pairs = zip(kinds, cells, strict=True)
-        return "".join(f"<{kind}>{escape(str(cell))}</{tag}>" for kind, cell in pairs)
-
-    body = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table><thead><tr>{line(head, "th")}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _missing(what) -> str:
-    return f'<p class="missing">Missing: {escape(what)}.</p>'
-
-
-def _number(value) -> str:
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return "n/a"
-        return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2e}"
-    return "n/a" if value is None else str(value)
-
-
-def _percent(value) -> str:
-    return "n/a" if value is None else f"{value:.1%}"
+        return missing(path.name)
+    return table(["Name", "Value"], flat(found), text=2)
 
 
 def _json_lines(text) -> list[dict]:

@@ -9,7 +9,7 @@ from sfcl_tf.config import load_config
 from sfcl_tf.data.cards import card_name, dataset_path, load_card
 from sfcl_tf.data.manifest import Manifest, Settings
 from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.evaluation.evaluate import result_name
+from sfcl_tf.evaluation.scoring import result_name
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sklearn import metrics as oracle
 
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.evaluation.summary import summarize
 
 unhurried = settings(deadline=None)  # the machine may be busy
 BOTH = (
@@ -143,7 +144,7 @@ def test_summary_sets_each_method_against_all_reals():
         ["r0", "r1", "s", "s", "b"],
         [-2.0, 1.0, 3.0, -1.0, 0.5],
     )
-    summary = metrics.summarize(predictions)
+    summary = summarize(predictions)
     assert list(summary["methods"]) == ["blend", "swap"]
     assert summary["frame"]["n"] == 5
     assert summary["video"]["n"] == 4
@@ -157,7 +158,7 @@ def test_summary_sets_each_method_against_all_reals():
 
 
 def test_summary_has_none_where_a_class_is_missing():
-    summary = metrics.summarize(make(["real"], ["r"], [-1.0]))
+    summary = summarize(make(["real"], ["r"], [-1.0]))
     assert summary["methods"] == {}
     assert summary["frame"]["auc"] is None
     assert summary["frame"]["acc"] == 1
@@ -165,6 +166,6 @@ def test_summary_has_none_where_a_class_is_missing():
 
 
 def test_summary_ranks_frames_whose_scores_saturate():
-    summary = metrics.summarize(make(["real", "swap"], ["r", "s"], [40.0, 80.0]))
+    summary = summarize(make(["real", "swap"], ["r", "s"], [40.0, 80.0]))
     assert summary["frame"]["auc"] == 1
     assert math.isfinite(summary["video"]["log_loss"])

@@ -6,8 +6,21 @@ from sfcl_tf.evaluation import plots
 from sfcl_tf.evaluation.predictions import Predictions
 
 HISTORY = [
-    {"epoch": 1, "loss": 0.7, "val_loss": 0.6, "auc": 0.6, "val_auc": 0.7, "lr": 1e-3},
-    {"epoch": 2, "loss": 0.4, "val_loss": None, "val_auc": float("nan"), "lr": 5e-4},
+    {
+        "epoch": 1,
+        "loss": 0.7,
+        "val_loss": 0.6,
+        "auc": 0.6,
+        "val_auc": 0.7,
+        "learning_rate": 1e-3,
+    },
+    {
+        "epoch": 2,
+        "loss": 0.4,
+        "val_loss": None,
+        "val_auc": float("nan"),
+        "learning_rate": 5e-4,
+    },
 ]
 
 

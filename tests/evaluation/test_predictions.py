@@ -56,7 +56,8 @@ def test_columns_come_in_order_and_score_last(predictions, tmp_path):
     with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
         head = ",".join(next(csv.reader(file)))
     assert head == (
-        "dataset,split,method,video_id,frame_index,time_s,track_id,label,logit,score"
+        "dataset,split,method,video_id,frame_index,time_s,track_id,label,logit,"
+        "crf,pixel_format,frame_height,face_size,score"
     )
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots
-from sfcl_tf.evaluation.metrics import summarize
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.report import write_report
+from sfcl_tf.evaluation.summary import summarize
 
 HOSTILE = '<script>alert("1")</script>&"\''
 
@@ -86,7 +86,7 @@ def test_a_whole_run_is_told_in_one_self_contained_page(tmp_path):
     path = write_report(tmp_path)
     assert path == tmp_path / "report.html"
     html = check(path)
-    assert "above a real one in 50.0% of all pairs (frame AUC 0.5000;" in html
+    assert "above a real one in 50.0% of all pairs (frame AUC 0.5000" in html
     assert "Epoch 2 was selected: highest val_auc." in html
     assert "3 of 4 frames" in html
     assert "d/swap/9" in html

@@ -1,0 +1,137 @@
+"""Figures of what a score means, and for whom it holds."""
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from sfcl_tf.evaluation import metrics
+from sfcl_tf.evaluation.calibrate import Calibration
+from sfcl_tf.evaluation.plots import FAKE, GREY, INK, REAL, STYLE
+from sfcl_tf.evaluation.predictions import Predictions
+
+_styled = matplotlib.rc_context(STYLE)
+_GROUPS = {
+    "methods": "method",
+    "compressions": "compression",
+    "resolutions": "frame",
+    "face_sizes": "face",
+}
+
+
+@_styled
+def plot_reliability(predictions: Predictions, calibration: Calibration) -> Figure:
+    """Returns the share of fakes against the score, raw and calibrated, by frame."""
+    figure = Figure(figsize=(5.6, 5.6))
+    above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    above.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="perfect")
+    shown = [("raw", predictions.score, GREY, "--", "o")]
+    if calibration.calibrated:
+        score = calibration.score(predictions.logit)
+        name = f"calibrated, T = {calibration.temperature:.2f}"
+        shown.append((name, score, REAL, "-", "s"))
+    for name, score, color, dash, marker in shown:
+        count, share, mean = metrics.reliability(predictions.label, score)
+        error = metrics.calibration_error(predictions.label, score)
+        above.plot(
+            mean,
+            share,
+            color=color,
+            linestyle=dash,
+            marker=marker,
+            label=f"{name} (ECE {error:.3f})",
+        )
+        edges = np.linspace(0, 1, len(count) + 1)
+        below.stairs(count, edges, color=color, linestyle=dash)
+    for threshold, color in (
+        (calibration.real_to, REAL),
+        (calibration.fake_from, FAKE),
+    ):
+        if calibration.calibrated:
+            below.axvline(threshold, color=color, linewidth=1.2, linestyle="-.")
+    above.set(
+        title="Does a score of 0.8 mean 80 %?",
+        ylabel="Share of fakes",
+        xlim=(-0.01, 1.01),
+        ylim=(-0.02, 1.02),
+    )
+    above.legend(loc="upper left")
+    below.set(xlabel="Score, P(fake)", ylabel="Frames")
+    below.set_yscale("symlog", linthresh=1)
+    return figure
+
+
+@_styled
+def plot_groups(summary: dict) -> Figure:
+    """Returns the AUC of each group, by frame and by video, with its intervals.
+
+    Args:
+        summary: As `summarize` gives it.
+    """
+    rows = [("all", "", summary)]
+    for kind, word in _GROUPS.items():
+        rows += [(name, word, each) for name, each in summary.get(kind, {}).items()]
+    figure = Figure(figsize=(7.2, 1.4 + 0.42 * len(rows)))
+    axes = figure.subplots()
+    axes.axvline(0.5, color=GREY, linewidth=1, linestyle=":")
+    looks = (("frame", INK, "o", -0.14), ("video", FAKE, "s", 0.14))
+    for level, color, marker, shift in looks:
+        for place, (_, _, figures) in enumerate(rows):
+            found = figures[level]
+            if found["auc"] is None:
+                axes.text(
+                    0.5, place + shift, " one class only", va="center", color=GREY
+                )
+                continue
+            low, high = found.get("intervals", {}).get("auc", [found["auc"]] * 2)
+            axes.plot((low, high), [place + shift] * 2, color=color, linewidth=1.6)
+            axes.plot(found["auc"], place + shift, marker, color=color)
+        axes.plot([], [], marker=marker, color=color, label=f"by {level}")
+    axes.set(
+        title="AUC with 95 % intervals by video",
+        xlabel="AUC",
+        yticks=range(len(rows)),
+        yticklabels=[
+            f"{word}: {name}" if word not in ("", "method") else name
+            for name, word, _ in rows
+        ],
+    )
+    axes.invert_yaxis()
+    axes.margins(x=0.05, y=0.08)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+@_styled
+def plot_differences(comparisons: dict[str, dict], one: str, two: str) -> Figure:
+    """Returns how much better one detector is than another, with intervals.
+
+    Args:
+        comparisons: What `compare` gave, by data set.
+        one: Name of the first detector; to the right of zero it is better.
+        two: Name of the other.
+    """
+    figure = Figure(figsize=(7.2, 1.8 + 0.5 * len(comparisons)))
+    axes = figure.subplots()
+    axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
+    for level, color, marker, shift in (
+        ("frame", INK, "o", -0.12),
+        ("video", FAKE, "s", 0.12),
+    ):
+        for place, found in enumerate(comparisons.values()):
+            if found[level]["difference"] is None:
+                continue
+            value = found[level]["difference"]
+            interval = found[level]["interval"] or (value, value)
+            axes.plot(interval, [place + shift] * 2, color=color, linewidth=1.6)
+            axes.plot(value, place + shift, marker, color=color)
+        axes.plot([], [], marker=marker, color=color, label=f"by {level}")
+    axes.set(
+        title=f"AUC of {one} less that of {two}",
+        xlabel="Difference in AUC, 95 % interval by video",
+        yticks=range(len(comparisons)),
+        yticklabels=list(comparisons),
+    )
+    axes.invert_yaxis()
+    axes.margins(x=0.08, y=0.2)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

@@ -1,0 +1,163 @@
+"""All figures of a split: by frame and video, as a whole and in groups."""
+
+import itertools
+import math
+
+import numpy as np
+from scipy import special
+
+from sfcl_tf.evaluation import metrics
+from sfcl_tf.evaluation.bootstrap import (
+    RESAMPLES,
+    WeightedAUC,
+    WeightedMeans,
+    resample,
+)
+from sfcl_tf.evaluation.predictions import Predictions
+
+_HEIGHTS = (480, 720, 1080)  # lines
+_FACES = (64, 128, 256)  # pixels
+
+
+def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
+    """All figures by frame, by video and in groups, ready for JSON.
+
+    Frames are ranked by logit, which is the order of their scores without the
+    sigmoid's ties near 0 and 1; videos by their mean score. The threshold is P = 0.5.
+
+    Args:
+        predictions: Rows of one split.
+        resamples: Draws of the bootstrap; 0 for figures without intervals.
+
+    Returns:
+        `{"frame": figures, "video": figures}`, and the same by name under `methods`
+        (each one's fakes against all reals), `compressions`, `resolutions` and
+        `face_sizes` (both classes of the group; left out where there is one group).
+        `figures` has `auc`, `ap`, `eer`, `acc`, `balanced_acc`, `log_loss`, `ece`,
+        `tpr_at_fpr_1`, `tpr_at_fpr_5` (floats, `None` where undefined), the counts
+        `n`, `n_real`, `n_fake`, and `intervals`: `{figure: [low, high]}` at 95 %
+        for `auc`, `acc` and `balanced_acc`.
+    """
+    fake = predictions.label == 1
+    methods = {
+        method: _levels(
+            predictions.select(~fake | (predictions.method == method)), resamples
+        )
+        for method in predictions.methods()
+    }
+    groups = {
+        "compressions": _compression(predictions),
+        "resolutions": _binned(predictions.frame_height, _HEIGHTS, "lines"),
+        "face_sizes": _binned(predictions.face_size, _FACES, "px"),
+    }
+    return {
+        **_levels(predictions, resamples),
+        "methods": methods,
+        **{
+            name: _grouped(predictions, keys, resamples)
+            for name, keys in groups.items()
+            if len(set(keys.tolist())) > 1
+        },
+    }
+
+
+def figures(label, ranking, logit) -> dict:
+    """Returns the figures of samples, without intervals.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        ranking: `(N,)` numbers by which samples are ranked.
+        logit: `(N,)` log-odds of fake.
+    """
+    values = {
+        "auc": metrics.roc_auc(label, ranking),
+        "ap": metrics.average_precision(label, ranking),
+        "eer": metrics.equal_error_rate(label, ranking),
+        "acc": metrics.accuracy(label, logit, threshold=0),
+        "balanced_acc": metrics.balanced_accuracy(label, logit, threshold=0),
+        "log_loss": metrics.log_loss(label, logit),
+        "ece": metrics.calibration_error(label, special.expit(logit)),
+        "tpr_at_fpr_1": metrics.tpr_at_fpr(label, ranking, 0.01),
+        "tpr_at_fpr_5": metrics.tpr_at_fpr(label, ranking, 0.05),
+    }
+    fakes, reals = metrics.count_classes(label)
+    return {
+        **{k: v if math.isfinite(v) else None for k, v in values.items()},
+        "n": len(label),
+        "n_real": reals,
+        "n_fake": fakes,
+    }
+
+
+def to_logit(score: np.ndarray) -> np.ndarray:
+    """Returns log-odds of P(fake), finite where it is 0 or 1."""
+    eps = np.finfo(np.float64).eps
+    return special.logit(np.clip(score, eps, 1 - eps))
+
+
+def _grouped(predictions, keys, resamples):
+    return {
+        key: _levels(predictions.select(keys == key), resamples)
+        for key in sorted(set(keys.tolist()), key=_natural)
+    }
+
+
+def _natural(text):
+    digits = "".join(c if c.isdigit() else " " for c in text).split()
+    return [int(d) for d in digits], text
+
+
+def _compression(predictions):
+    facts = zip(predictions.crf.tolist(), predictions.pixel_format, strict=True)
+    return np.array(
+        [f"crf {crf:g}" if crf == crf else text or "unknown" for crf, text in facts],
+        object,
+    )
+
+
+def _binned(values, borders, unit):
+    names = [f"up to {borders[0]} {unit}"]
+    names += [
+        f"{low + 1} to {high} {unit}" for low, high in itertools.pairwise(borders)
+    ]
+    names.append(f"over {borders[-1]} {unit}")
+    found = np.array(names, object)[np.searchsorted(borders, values)]
+    found[values == 0] = "unknown"
+    return found
+
+
+def _levels(predictions: Predictions, resamples) -> dict:
+    _, codes = predictions.video_codes()
+    videos = predictions.per_video()
+    each = np.arange(len(videos))
+    return {
+        "frame": _with_intervals(
+            predictions.label, predictions.logit, predictions.logit, codes, resamples
+        ),
+        "video": _with_intervals(
+            videos.label, videos.score, to_logit(videos.score), each, resamples
+        ),
+    }
+
+
+def _with_intervals(label, ranking, logit, video, resamples):
+    result = figures(label, ranking, logit)
+    if not resamples:
+        return result
+    videos = int(video.max()) + 1 if len(video) else 0
+    right = (logit >= 0) == (label == 1)
+    reals, fakes = (
+        WeightedMeans(right, video, videos, label == kind) for kind in (0, 1)
+    )
+    statistics = {
+        "auc": WeightedAUC(label, ranking, video),
+        "acc": WeightedMeans(right, video, videos),
+        "balanced_acc": lambda counts: (reals(counts) + fakes(counts)) / 2,
+    }
+    intervals = {
+        name: resample(statistic, videos, resamples).interval
+        for name, statistic in statistics.items()
+        if result[name] is not None
+    }
+    result["intervals"] = {k: list(v) for k, v in intervals.items() if v}
+    return result
