@@ -15,6 +15,8 @@ BENCHMARKS = (
     ("memory.py",),
     ("pipeline.py", "paper"),
     ("pipeline.py", "augmented"),
+    ("evaluation.py",),
+    ("training.py",),
     ("model.py", "tiny"),
     ("model.py", "paper"),
 )

@@ -11,7 +11,16 @@ from sfcl_tf.errors import SfclError
 from sfcl_tf.storage import end_process
 
 # In the order in which the data goes.
-COMMANDS = ("datasets", "prepare", "check", "train", "evaluate", "export", "doctor")
+COMMANDS = (
+    "datasets",
+    "prepare",
+    "check",
+    "train",
+    "runs",
+    "evaluate",
+    "export",
+    "doctor",
+)
 
 
 def run_and_exit(argv=None):

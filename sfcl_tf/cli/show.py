@@ -16,14 +16,6 @@ def epoch(row) -> str:
     )
 
 
-_GROUPS = {
-    "methods": "",
-    "compressions": "compression: ",
-    "resolutions": "frame: ",
-    "face_sizes": "face: ",
-}
-
-
 def results(values) -> None:
     """Prints the table of a split's figures, the verdicts, and the baseline."""
     shown = table(
@@ -31,18 +23,14 @@ def results(values) -> None:
         "method",
         "level",
         "AUC",
-        "95 % interval",
+        "95 %",
         "Acc",
         "bal. Acc",
         "EER",
         "n",
     )
     summary = values["summary"]
-    rows = [("all", summary)]
-    for kind, word in _GROUPS.items():
-        groups = summary.get(kind, {})
-        rows += [(f"{word}{name}", figures) for name, figures in groups.items()]
-    for name, figures in rows:
+    for name, figures in [("all", summary), *summary["methods"].items()]:
         for level in ("frame", "video"):
             row = figures[level]
             shown.add_row(
@@ -117,7 +105,7 @@ def comparison(found, one: str, two: str):
 
 
 def _interval(pair):
-    return "n/a" if not pair else f"{100 * pair[0]:.2f} to {100 * pair[1]:.2f}"
+    return "n/a" if not pair else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"
 
 
 def paths(place, report, values) -> None:

@@ -85,9 +85,10 @@ def calibrate(predictions: Predictions) -> Calibration:
     The temperature minimises the log-loss of sigmoid(logit / T), which is convex in
     1/T, against Platt's targets: (F + 1) / (F + 2) for each of F fakes and 1 / (R + 2)
     for each of R reals instead of 1 and 0, since a small split that happens to be
-    separated would else ask for infinite confidence. Then `fake_from` is the lowest score that at most 5 % of the reals reach,
-    `real_to` the highest that at most 5 % of the fakes do not exceed. Where they
-    cross, both become their mean, and nothing is uncertain.
+    separated would else ask for infinite confidence. Then `fake_from` is the lowest
+    score that at most 5 % of the reals reach, `real_to` the highest that at most 5 %
+    of the fakes do not exceed. Where they cross, both become their mean, and nothing
+    is uncertain.
 
     Args:
         predictions: Of the validation split.

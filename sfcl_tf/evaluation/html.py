@@ -10,11 +10,12 @@ h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; }
 .lead { font-size: 1.15rem; } .missing { color: #666; font-style: italic; }
 .note { border-left: 0.25rem solid #d55e00; padding-left: 0.8rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.9rem; margin: 0.8rem 0; }
-th, td { padding: 0.2rem 0.7rem; text-align: left; border-bottom: 1px solid #ddd;
+table { border-collapse: collapse; font-size: 0.82rem; margin: 0.8rem 0; }
+th, td { padding: 0.2rem 0.45rem; text-align: left; border-bottom: 1px solid #ddd;
   overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #222; overflow-wrap: normal; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { overflow-wrap: normal; white-space: nowrap; }
 figure { margin: 1.5rem 0; break-inside: avoid; }
 img { max-width: 100%; height: auto; } figcaption { color: #444; font-size: 0.9rem; }
 .key { border: 1px solid #ddd; border-radius: 0.4rem; padding: 0.2rem 1rem;

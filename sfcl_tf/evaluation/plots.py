@@ -114,6 +114,35 @@ def plot_training(history: Sequence[dict]) -> Figure:
 
 
 @_styled
+def plot_curves(histories: dict[str, Sequence[dict]]) -> Figure:
+    """Returns loss and AUC by epoch of several runs, over one another.
+
+    Args:
+        histories: Rows as for `plot_training`, by the run's name.
+    """
+    figure = Figure(figsize=(11, 4.2))
+    panels = (
+        ("Training loss", "loss"),
+        ("Validation loss", "val_loss"),
+        ("Validation AUC", "val_auc"),
+    )
+    for axes, (title, key) in zip(figure.subplots(1, 3), panels, strict=True):
+        for number, (name, history) in enumerate(histories.items()):
+            axes.plot(
+                *_series(history, key),
+                color=METHODS[number % len(METHODS)],
+                linestyle=DASHES[number // len(METHODS) % len(DASHES)],
+                marker="o",
+                label=name,
+            )
+        axes.set(title=title, xlabel="Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    return figure
+
+
+@_styled
 def plot_examples(examples: Sequence[Example]) -> Figure:
     """Returns a grid of face crops, each framed and told as right or wrong."""
     columns = min(len(examples), 6) or 1

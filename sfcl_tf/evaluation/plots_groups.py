@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.calibrate import Calibration
@@ -54,9 +55,10 @@ def plot_reliability(predictions: Predictions, calibration: Calibration) -> Figu
         xlim=(-0.01, 1.01),
         ylim=(-0.02, 1.02),
     )
-    above.legend(loc="upper left")
+    above.legend(loc="lower right")
     below.set(xlabel="Score, P(fake)", ylabel="Frames")
     below.set_yscale("symlog", linthresh=1)
+    below.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
     return figure
 
 

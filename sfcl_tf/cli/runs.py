@@ -1,0 +1,116 @@
+"""List runs and compare them: figures in a table, curves over one another.
+
+sfcl runs
+sfcl runs runs/ONE runs/TWO --plot curves.png
+"""
+
+import datetime
+
+from sfcl_tf.cli import options
+from sfcl_tf.cli.console import console, percent, say, table
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument(
+        "run_dir", metavar="RUN", nargs="*", help="runs (default: all of the folder)"
+    )
+    parser.add_argument(
+        "--plot",
+        metavar="PNG",
+        help="draw loss and AUC by epoch of these runs; an SVG is written beside",
+    )
+    options.add_runs(parser)
+
+
+def run(args):
+    """Runs the subcommand."""
+    from sfcl_tf.errors import DataError, UsageError
+    from sfcl_tf.storage import is_remote, location
+
+    plot = options.new_file(args.plot, "--plot", ".png") if args.plot else None
+    folder = options.runs(args)
+    places = [location(text) for text in args.run_dir]
+    if any(map(is_remote, [folder, *places])):
+        raise UsageError("Expected runs in a folder. Received: a URL. Copy them here.")
+    if not places:
+        places = sorted(folder.glob("*")) if folder.is_dir() else []
+        places = [path for path in places if (path / "config.toml").is_file()]
+    if not places:
+        raise DataError(
+            f"Expected runs in {folder}. Received: none. Make one by `sfcl train`, or "
+            "name another folder by --runs."
+        )
+    found = [_read(path) for path in places]
+    found.sort(key=lambda row: -1 if row["auc"] is None else row["auc"], reverse=True)
+    console.print(_table(found))
+    if plot:
+        _draw(found, plot)
+        say(f"Curves {plot}, {plot.with_suffix('.svg')}")
+
+
+def _read(path):
+    from sfcl_tf.cli.run_dir import read_history, read_results
+    from sfcl_tf.config import read_config
+    from sfcl_tf.errors import ModelError
+
+    if not (path / "config.toml").is_file():
+        raise ModelError(
+            f"Expected a run's directory. Received: {path}, which has no config.toml. "
+            "`sfcl runs` alone lists those there are."
+        )
+    config, history = read_config(path / "config.toml"), read_history(path)
+    results = read_results(path)
+    frame = results.get("summary", {}).get("frame", {})
+    begun = datetime.datetime.fromtimestamp((path / "config.toml").stat().st_mtime)
+    if not history:
+        state = "begun"
+    elif not (path / "model.keras").is_file():
+        state = f"epoch {history[-1]['epoch']}/{config.train.epochs}"
+    else:
+        state = "done" if results else "trained"
+    return {
+        "name": path.name,
+        "model": f"{config.model.name} ({config.model.preset})",
+        "data": config.data.dataset,
+        "state": state,
+        "val_auc": max((r["val_auc"] for r in history), default=None, key=_or_zero),
+        "auc": frame.get("auc"),
+        "interval": frame.get("intervals", {}).get("auc"),
+        "begun": begun,
+        "history": history,
+    }
+
+
+def _or_zero(value):
+    return value if value == value else 0.0  # NaN of a split with one class
+
+
+def _table(rows):
+    columns = ("run", "model", "data", "begun", "state", "val AUC", "test AUC", "95 %")
+    shown = table("Runs, frame AUC in %, best on test first", *columns)
+    for column in shown.columns[:5]:
+        column.justify = "left"
+        column.overflow = "fold"
+    for row in rows:
+        interval = row["interval"]
+        shown.add_row(
+            row["name"],
+            row["model"],
+            row["data"],
+            f"{row['begun']:%m-%d %H:%M}",
+            row["state"],
+            percent(row["val_auc"]),
+            percent(row["auc"]),
+            "n/a"
+            if not interval
+            else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}",
+        )
+    return shown
+
+
+def _draw(rows, path):
+    from sfcl_tf.evaluation.plots import plot_curves, save
+
+    curves = {row["name"]: row["history"] for row in rows if row["history"]}
+    save(plot_curves(curves), path.with_suffix(""))
