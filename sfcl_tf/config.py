@@ -222,7 +222,9 @@ def load_config(
         >>> load_config(preset="tiny", overrides=["train.epochs=3"]).train.epochs
         3
     """
-    loaded = _flatten(_read_toml(file)) if file else {}
+    sections = _read_toml(file) if file else {}
+    sections.pop("search", None)  # read by sfcl_tf.tuning.space
+    loaded = _flatten(sections)
     preset = loaded.get("model.preset", preset)
     if preset not in PRESETS:
         raise UsageError(

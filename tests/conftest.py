@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,28 @@ def face_crops(media):
     images = [cv2.imread(str(path))[..., ::-1].copy() for path in paths]
     labels = [int(path.parts[-3] != "real") for path in paths]
     return images, labels
+
+
+@pytest.fixture
+def start():
+    """Starts programs, and ends those that a failed test leaves behind."""
+    from processes import Process
+
+    started = []
+
+    def make(*arguments, **options):
+        started.append(Process(*arguments, **options))
+        return started[-1]
+
+    yield make
+    for each in started:
+        each.kill()
+
+
+@pytest.fixture
+def free_addresses():
+    """Two addresses of this machine at which nothing listens."""
+    with socket.socket() as one, socket.socket() as two:
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{s.getsockname()[1]}" for s in (one, two)]

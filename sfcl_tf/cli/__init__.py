@@ -18,6 +18,7 @@ COMMANDS = (
     "train",
     "runs",
     "evaluate",
+    "tune",
     "export",
     "doctor",
 )

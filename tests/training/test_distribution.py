@@ -75,7 +75,7 @@ def test_a_lost_worker_ends_the_other_and_both_go_on_with_resume(
 ):
     settings = ("--slow", 0.3, "train.checkpoint_steps=2")
     workers = [train("run", *settings, tf_config=config) for config in two_workers]
-    assert workers[0].wait_for_batches(5)
+    assert workers[0].wait_for("BATCH", 5)
     workers[lost].process.kill()
     workers[lost].end()
     code, _, err = workers[1 - lost].end(timeout=60)

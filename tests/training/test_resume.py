@@ -59,8 +59,8 @@ def test_kills_at_random_moments_change_no_bit(train, tmp_path):
     for _ in range(int(os.environ.get("SFCL_KILLS", "2"))):
         process = train(tmp_path / "killed")
         left = 24 - read_progress(tmp_path / "killed/checkpoints").get("step", 0)
-        process.wait_for_batches(
-            chance.integers(1, max(1, min(left, 8)), endpoint=True)
+        process.wait_for(
+            "BATCH", chance.integers(1, max(1, min(left, 8)), endpoint=True)
         )
         time.sleep(chance.uniform(0, 0.1))
         process.process.kill()
@@ -79,7 +79,7 @@ def test_kills_at_random_moments_change_no_bit(train, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_saves_the_very_step_and_training_goes_on_after_it(train, tmp_path):
     process = train(tmp_path / "run", "train.checkpoint_steps=1000")
-    assert process.wait_for_batches(11)
+    assert process.wait_for("BATCH", 11)
     process.process.send_signal(signal.SIGINT)
     code, _, err = process.end()
     assert code != 0

@@ -1,0 +1,1 @@
+"""Searching for settings: KerasTuner's oracles over trainings of ours."""
