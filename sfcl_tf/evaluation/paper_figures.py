@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import scipy.fft
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from sfcl_tf import ops
 from sfcl_tf.data.pipeline import InputPipeline
@@ -14,7 +15,7 @@ from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.plots import GREY, STYLE
 
 # As in the paper's Figure 7, where red is authentic: not the colours of other plots.
-_RED, _BLUE, _GREEN = "#D55E00", "#0072B2", "#009E73"
+_RED, _BLUE, _GREEN = "#C8202F", "#0072B2", "#009E73"
 _SEGMENTS = ("between blocks, row", "between blocks, column", "within a block")
 _FLOOR = 1e-2  # of a coefficient's size, in grey levels, for its logarithm
 _styled = matplotlib.rc_context(STYLE)
@@ -102,10 +103,11 @@ def figure1(real: np.ndarray, fake: np.ndarray) -> Figure:
     Reference:
         Qiao et al., Fig. 1.
     """
-    figure = Figure(figsize=(11, 7.4))
+    # Compressed: pictures keep their aspect, and the bars stay beside them.
+    figure = Figure(figsize=(11.6, 7), layout="compressed")
     kinds = (
         ("Full-image DCT", full_spectrum, "Frequency"),
-        ("DCT of 8x8 blocks", block_spectrum, "Pixels, coefficients in each block"),
+        ("Block-wise DCT", block_spectrum, "Frequency in 8x8 blocks"),
     )
     all_axes = figure.subplots(2, 3)
     for axes, crop, word in zip(
@@ -191,37 +193,31 @@ def figure7(real: SidaMeans, fake: SidaMeans) -> Figure:
     """
     figure = Figure(figsize=(11, 6.4))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    x = np.arange(1, 193)
     for means, color, word in ((real, _RED, "real"), (fake, _BLUE, "fake")):
-        mean, margin = means.mean.ravel(), 1.96 * means.error.ravel()
         name = f"{word}: {means.frames} frames of {means.videos} videos"
-        upper.plot(x, mean, color=color, label=name)
-        low = np.maximum(mean - margin, 0.1 * mean)  # the axis is logarithmic
-        upper.fill_between(x, low, mean + margin, color=color, alpha=0.18, lw=0)
+        # The axis is logarithmic: a band ends above 0.
+        _draw_segments(upper, means.mean, means.error, color, name, 0.1 * means.mean)
+    difference, error = real.mean - fake.mean, np.hypot(real.error, fake.error)
+    lower.axhline(0, color=GREY, lw=1)
+    _draw_segments(lower, difference, error, _GREEN, "difference, real - fake")
     upper.set(
         yscale="log",
         title="SIDA: mean absolute difference of DCT coefficients, luma",
         ylabel="Mean, grey levels",
-    )
-    difference = (real.mean - fake.mean).ravel()
-    margin = 1.96 * np.hypot(real.error, fake.error).ravel()
-    lower.axhline(0, color=GREY, lw=1)
-    lower.plot(x, difference, color=_GREEN, label="difference, real - fake")
-    lower.fill_between(
-        x, difference - margin, difference + margin, color=_GREEN, alpha=0.18, lw=0
     )
     # Linear where the high frequencies are, which are a hundredth of the low ones.
     lower.set_yscale("symlog", linthresh=0.1)
     lower.set(
         xlabel="Dimension: three segments of 64 zigzag bands, low frequency first",
         ylabel="Difference, grey levels",
-        xlim=(1, 192),
+        xlim=(0, 193),
         xticks=(1, 32, 64, 96, 128, 160, 192),
     )
-    for axes in (upper, lower):
+    for axes, corner in ((upper, "upper right"), (lower, "lower right")):
         for edge in (64.5, 128.5):
             axes.axvline(edge, color=GREY, lw=1, linestyle="--")
-        axes.legend(loc="upper right", title="with 95 % bands over videos")
+        axes.legend(loc=corner, title="Bands: 95 % over videos", alignment="left")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     for number, name in enumerate(_SEGMENTS):
         place = (32.5 + 64 * number, 0.03)
         upper.annotate(
@@ -232,6 +228,16 @@ def figure7(real: SidaMeans, fake: SidaMeans) -> Figure:
             color=GREY,
         )
     return figure
+
+
+def _draw_segments(axes, mean, error, color, name, least=-np.inf):
+    """Draws `(3, 64)` values and their bands, each segment a line of its own."""
+    low, high = np.maximum(mean - 1.96 * error, least), mean + 1.96 * error
+    for number in range(3):
+        x = np.arange(1, 65) + 64 * number
+        label = name if number == 0 else None
+        axes.plot(x, mean[number], color=color, label=label)
+        axes.fill_between(x, low[number], high[number], color=color, alpha=0.2, lw=0)
 
 
 def _one_class(split, word):
