@@ -230,6 +230,8 @@ def train_run(args, config, path) -> tuple[int, str]:
     if (path / "config.toml").is_file():
         argv += ["--resume", str(path)]
     else:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()  # of one that was killed before it began
         argv += ["--config", str(settings), "--name", path.name]
         argv += ["--runs", str(path.parent)]
     log = path.with_name(f"{path.name}.log")
