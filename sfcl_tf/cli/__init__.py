@@ -19,6 +19,7 @@ COMMANDS = (
     "runs",
     "evaluate",
     "tune",
+    "reproduce",
     "export",
     "doctor",
 )

@@ -1,0 +1,184 @@
+"""Make the paper's ablation tables and spectral figures from your data.
+
+table3 and table4 train every row with several seeds and give mean and spread as
+Markdown, CSV and LaTeX; what is trained already is not trained again. figure1 and
+figure7 draw spectra of real and fake faces. The folder is RUNS/reproduce-<dataset>.
+
+  sfcl reproduce table3 --dataset demo --preset tiny --seeds 2
+  sfcl reproduce figure7 --dataset ff_c23 --data-root /data --frames 10
+"""
+
+import time
+
+from sfcl_tf.cli import options
+from sfcl_tf.cli.console import console, percent, progress, say
+from sfcl_tf.quiet import import_tensorflow
+
+_WHAT = ("table3", "table4", "figure1", "figure7")
+# What `make demo` takes, or less: the demo shows that it works, no more.
+_DEMO = (("data.frames", 4), ("train.epochs", 3))
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    parser.add_argument("what", choices=_WHAT)
+    parser.add_argument("--dataset", metavar="CARD", required=True, help="data set")
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="trainings a row (default: 3)"
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="of each training")
+    parser.add_argument("--devices", default="", metavar="N", help="as of `sfcl train`")
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        help="of the figures (default: train for figure7, test for figure1)",
+    )
+    options.add_data(parser)
+    options.add_preparation(parser)
+    options.add_engine(parser)
+    options.add_config(parser)
+    options.add_runs(parser)
+
+
+def run(args):
+    """Runs the subcommand."""
+    from sfcl_tf.data.cards import load_card
+    from sfcl_tf.errors import UsageError
+    from sfcl_tf.storage import is_remote
+
+    if args.seeds < 1:
+        raise UsageError(f"Expected --seeds of at least 1. Received: {args.seeds}.")
+    demo = _DEMO if args.dataset == "demo" else ()
+    given = {"data.frames": args.frames, "train.epochs": args.epochs}
+    more = [(key, value) for key, value in demo if given[key] is None]
+    config = options.config(args, ("train.epochs", args.epochs), *more)
+    base = options.runs(args)
+    if is_remote(base):
+        raise UsageError(f"Expected a folder. Received: {base}. Give one by --runs.")
+    folder = base / f"reproduce-{load_card(args.dataset).name}-{config.model.preset}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if args.what.startswith("table"):
+        return _table(args, config, folder)
+    return _figure(args, config, folder)
+
+
+def _table(args, config, folder):
+    from sfcl_tf.cli.data import prepare_data
+    from sfcl_tf.config import to_toml
+    from sfcl_tf.reproduce import tables
+
+    import_tensorflow()
+    prepare_data(args, config.data)  # once, for all
+    table = tables.TABLES[args.what]
+    _keep_settings(folder / "config.toml", to_toml(config))
+    passed = ["--config", str(folder / "config.toml"), "--dataset", args.dataset]
+    for root in args.data_root:
+        passed += ["--data-root", root]
+    passed += ["--records", str(options.records(args)), "--demo-dir", args.demo_dir]
+    if args.devices:
+        passed += ["--devices", args.devices]
+    trainings = tables.plan(table, range(args.seeds))
+    failed, begun = [], time.monotonic()
+    with progress() as bar:
+        task = bar.add_task(args.what, total=len(trainings), note="")
+
+        def on_done(training, auc, error):
+            bar.advance(task)
+            done = trainings.index(training) + 1
+            minutes = (time.monotonic() - begun) / 60
+            left = minutes / done * (len(trainings) - done)
+            told = f"AUC {percent(auc)} %" if error is None else f"failed: {error}"
+            say(
+                f"{done} of {len(trainings)}: {training.name}: {told}; "
+                f"{minutes:.0f} min so far, about {left:.0f} left"
+            )
+            if error is not None:
+                failed.append(training.name)
+
+        say(f"{len(trainings)} trainings, each with a log in {folder}.")
+        found = tables.collect(
+            table,
+            trainings,
+            lambda training: tables.train_in_process(training, folder, passed),
+            on_done,
+        )
+    text = tables.write_table(folder, args.what, table, found, _setup(config))
+    console.print(text, markup=False, highlight=False)
+    say(f"Written {folder / args.what}.md, .csv and .tex")
+    if failed:
+        say(f"Failed: {', '.join(failed)}. The same command tries them again.")
+        return 1
+    return 0
+
+
+def _keep_settings(path, text):
+    """All trainings of a folder have the same settings, those of another day too."""
+    from sfcl_tf.errors import UsageError
+
+    if path.is_file() and path.read_text("utf-8") != text:
+        raise UsageError(
+            f"Expected the settings of {path}, with which trainings there were made. "
+            "Received others. Give the same options, or another folder by --runs."
+        )
+    path.write_text(text, "utf-8")
+
+
+def _setup(config):
+    return (
+        f"Trained on {config.data.dataset}, preset {config.model.preset}, "
+        f"{config.data.frames} frames a video, {config.train.epochs} epochs."
+    )
+
+
+def _figure(args, config, folder):
+    from sfcl_tf.cli.data import prepare_data
+
+    import_tensorflow()
+    split = args.split or ("train" if args.what == "figure7" else "test")
+    manifest = prepare_data(args, config.data, (split,))
+
+    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.errors import DataError
+    from sfcl_tf.evaluation.plots import save
+
+    if len({video["label"] for video in manifest.split(split)}) < 2:
+        raise DataError(
+            f"Expected real and fake faces in the split {split}. Received: one class "
+            "alone. Choose another --split."
+        )
+    pipeline = InputPipeline(manifest, config)
+    draw = _heat_maps if args.what == "figure1" else _sida
+    save(draw(pipeline, split), folder / args.what)
+    say(f"Written {folder / args.what}.png and .svg")
+    return 0
+
+
+def _sida(pipeline, split):
+    from sfcl_tf.reproduce.figures import plot_sida, sida_curves
+
+    total = sum(video["records"] for video in pipeline.manifest.split(split))
+    with progress() as bar:
+        task = bar.add_task("spectra", total=total, note="")
+        curves = sida_curves(pipeline.crops(split), lambda: bar.advance(task))
+    return plot_sida(curves)
+
+
+def _heat_maps(pipeline, split):
+    """A real face, and a forgery of the same video where there is one."""
+    from sfcl_tf.reproduce.figures import plot_heat_maps
+
+    real = fake = None
+    for crop, label, meta in pipeline.crops(split):
+        name = meta["video_id"].numpy().decode()
+        if int(label) == 0 and real is None:
+            real = crop.numpy(), name
+        elif int(label) == 1 and (fake is None or not _is_of(fake[1], real)):
+            fake = crop.numpy(), name
+        if real and fake and _is_of(fake[1], real):
+            break
+    return plot_heat_maps(real[0], fake[0], (real[1], fake[1]))
+
+
+def _is_of(fake, real):
+    """Whether a forgery is named after a real video, as FaceForensics++ does."""
+    return real is not None and fake.split("/")[-1].startswith(real[1].split("/")[-1])
