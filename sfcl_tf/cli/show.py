@@ -110,14 +110,14 @@ def _interval(pair):
 
 def paths(place, report, values) -> None:
     """Prints where everything lies."""
-    export = values["export"]
     say(f"Run         {place}")
     say(f"Report      {report}")
     say(f"Predictions {place / 'predictions_test.csv'}")
-    say(
-        f"SavedModel  {export['path']} (differs from Keras by at most "
-        f"{export['max_abs_difference']:.1e} in the logit on {export['frames']} "
-        "test frames)"
-    )
+    if export := values.get("export"):
+        say(
+            f"SavedModel  {export['path']} (differs from Keras by at most "
+            f"{export['max_abs_difference']:.1e} in the logit on {export['frames']} "
+            "test frames)"
+        )
     if values["dataset"] == "demo":
         say("The demo's AUC proves the plumbing, not the detector.")

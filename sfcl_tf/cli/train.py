@@ -63,6 +63,7 @@ def add_arguments(parser):
         metavar="S",
         help="seconds to wait for the other workers of TF_CONFIG (default: 300)",
     )
+    parser.add_argument("--no-export", action="store_true", help="write no SavedModel")
     parser.add_argument(
         "--name", help="the run's name (default: data set, preset and time)"
     )
@@ -138,8 +139,10 @@ def _resume(args, cluster, started):
         )
     with open_run(args.resume) as (place, run_dir, save):
         _require_shared(place, cluster)
-        if "export" in read_results(run_dir):
-            say(f"{place} is finished: trained, evaluated and exported.")
+        if "summary" in (done := read_results(run_dir)) and (
+            args.no_export or "export" in done
+        ):
+            say(f"{place} is finished: trained and evaluated.")
             return
         config = override(read_config(run_dir / "config.toml"), args.overrides)
         _train(args, cluster, config, place, run_dir, save, started)
@@ -192,10 +195,11 @@ def _train(args, cluster, config, place, run_dir, save, started):
     predictions, results = evaluate_run(
         training.predictor, pipeline, run_dir, "test", selection, training.history
     )
-    exported = f"savedmodel/{config.export.version}"
-    results["export"] = export_run(
-        load_model(run_dir), config, pipeline, predictions.logit, run_dir / exported
-    ) | {"path": str(place / exported)}
+    if not args.no_export:
+        exported = f"savedmodel/{config.export.version}"
+        results["export"] = export_run(
+            load_model(run_dir), config, pipeline, predictions.logit, run_dir / exported
+        ) | {"path": str(place / exported)}
     write_results(run_dir / "results.json", results)
     report = write_report(run_dir)
     show.results(results)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from sfcl_tf.layers import Standardize
 
@@ -31,11 +30,10 @@ def fill_standardize(
     if not layers:
         return 0
     before = keras.Model(model.input, {layer.name: layer.input for layer in layers})
-    forward = tf.function(lambda inputs: before(inputs, training=False))
     totals = {layer.name: _Moments() for layer in layers}
     examples = 0
     for inputs in batches:
-        outputs = forward(inputs)
+        outputs = before(inputs, training=False)
         for layer in layers:
             totals[layer.name].add(outputs[layer.name], layer.reduced_axes)
         examples += int(outputs[layers[0].name].shape[0])

@@ -42,7 +42,7 @@ def test_a_run_of_another_version(fails, run_dir):
 
 
 def test_a_finished_run_has_nothing_left_to_do(run_dir, capsys):
-    (run_dir / "results.json").write_text(json.dumps({"export": {}}))
+    (run_dir / "results.json").write_text(json.dumps({"summary": {}, "export": {}}))
     assert main(["train", "--resume", str(run_dir)]) == 0
     assert "is finished" in capsys.readouterr().out
 
