@@ -17,6 +17,8 @@ from sfcl_tf.quiet import import_tensorflow
 _WHAT = ("table3", "table4", "figure1", "figure7")
 # What `make demo` takes, or less: the demo shows that it works, no more.
 _DEMO = (("data.frames", 4), ("train.epochs", 3))
+# Of a figure, evenly over the split: a million frames would say no more.
+_FRAMES = 10_000
 
 
 def add_arguments(parser):
@@ -48,10 +50,7 @@ def run(args):
 
     if args.seeds < 1:
         raise UsageError(f"Expected --seeds of at least 1. Received: {args.seeds}.")
-    demo = _DEMO if args.dataset == "demo" else ()
-    given = {"data.frames": args.frames, "train.epochs": args.epochs}
-    more = [(key, value) for key, value in demo if given[key] is None]
-    config = options.config(args, ("train.epochs", args.epochs), *more)
+    config = options.config(args, ("train.epochs", args.epochs), *_defaults(args))
     base = options.runs(args)
     if is_remote(base):
         raise UsageError(f"Expected a folder. Received: {base}. Give one by --runs.")
@@ -62,11 +61,27 @@ def run(args):
     return _figure(args, config, folder)
 
 
+def _defaults(args):
+    """The demo's settings, as far as nothing else was asked for."""
+    if args.dataset != "demo" or args.config:
+        return []
+    given = {override.partition("=")[0].strip() for override in args.overrides}
+    flags = {"data.frames": args.frames, "train.epochs": args.epochs}
+    given |= {key for key, value in flags.items() if value is not None}
+    return [(key, value) for key, value in _DEMO if key not in given]
+
+
 def _table(args, config, folder):
-    from sfcl_tf.cli.data import prepare_data
+    from sfcl_tf.cli.data import check_data, prepare_data
     from sfcl_tf.config import to_toml
+    from sfcl_tf.models import pretrained
+    from sfcl_tf.models.weights import resolve_weights
     from sfcl_tf.reproduce import tables
 
+    # Else each training would tell it, after hours of preparation.
+    check_data(args, config.data)
+    for choice, network in pretrained(config.model):
+        resolve_weights(choice, network)
     import_tensorflow()
     prepare_data(args, config.data)  # once, for all
     table = tables.TABLES[args.what]
@@ -157,9 +172,11 @@ def _sida(pipeline, split):
     from sfcl_tf.reproduce.figures import plot_sida, sida_curves
 
     total = sum(video["records"] for video in pipeline.manifest.split(split))
+    every = -(-total // _FRAMES)
     with progress() as bar:
-        task = bar.add_task("spectra", total=total, note="")
-        curves = sida_curves(pipeline.crops(split), lambda: bar.advance(task))
+        task = bar.add_task("spectra", total=-(-total // every), note="")
+        crops = pipeline.crops(split, every)
+        curves = sida_curves(crops, lambda: bar.advance(task))
     return plot_sida(curves)
 
 

@@ -135,6 +135,8 @@ def train_in_process(training: Training, folder: Path, options: Sequence[str]) -
         if begun:
             command += ["--resume", str(run_dir), *_of_data(options)]
         else:
+            if run_dir.is_dir() and not any(run_dir.iterdir()):
+                run_dir.rmdir()  # of one that was killed before it began
             command += ["--runs", str(folder), "--name", training.name, *options]
             for setting in training.settings:
                 command += ["--set", setting]

@@ -110,6 +110,15 @@ def test_what_is_finished_is_read_and_what_was_begun_goes_on(recorded, tmp_path)
     assert again == ["--no-export", "--resume", str(run_dir), "--records", "r"]
 
 
+def test_one_that_was_killed_before_it_began_is_begun(recorded, tmp_path):
+    training = plan(TABLES["table3"], [0])[0]
+    (tmp_path / training.name).mkdir()
+    (tmp_path / "fake_train.py").write_text(
+        (tmp_path / "fake_train.py").read_text().replace("exist_ok=True", "")
+    )
+    assert train_in_process(training, tmp_path, ["--dataset", "demo"])["summary"]
+
+
 def test_a_training_that_breaks_is_told_with_its_log(recorded, tmp_path):
     training = plan(TABLES["table3"], [0])[0]
     with pytest.raises(SfclError, match=r"exit code 1; sfcl: it broke See .*\.log"):
