@@ -158,7 +158,8 @@ def plot_sida(curves: Curves) -> Figure:
     figure = Figure(figsize=(10, 6.2))
     above, below = figure.subplots(2, 1, height_ratios=(2.2, 1), sharex=True)
     x = np.arange(192)
-    mean, error = curves.mean, curves.error
+    mean, error = curves.mean.copy(), curves.error
+    mean[:, -1] = np.nan  # 64 bands have 63 differences
     names = ("real", "fake")
     for label, color in ((0, REAL), (1, FAKE)):
         above.plot(
@@ -192,7 +193,7 @@ def plot_sida(curves: Curves) -> Figure:
         axes.legend(loc="upper right")
     for number, name in enumerate(SEGMENTS):
         above.text(64 * number + 32, 1.01, name, transform=_blended(above), **_CENTRED)
-    above.set(ylabel="Mean |difference|, Y", ylim=(0, None))
+    above.set(ylabel="Mean |difference|, Y", ylim=(np.nanmin(mean) / 2, None))
     above.set_title("SIDA: mean differences of DCT bands", pad=34)
     below.set(
         ylabel="Difference",
