@@ -193,7 +193,12 @@ def _train(args, cluster, config, place, run_dir, save, started):
         "selection": "highest frame AUC on the validation split",
     }
     predictions, results = evaluate_run(
-        training.predictor, pipeline, run_dir, "test", selection, training.history
+        training.predictor,
+        pipeline,
+        run_dir,
+        "test",
+        selection=selection,
+        history=training.history,
     )
     if not args.no_export:
         exported = f"savedmodel/{config.export.version}"
