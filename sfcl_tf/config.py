@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sfcl_tf.data.region import CONTEXT
 from sfcl_tf.errors import UsageError
-from sfcl_tf.presets import MADE_FOR, PRESETS
+from sfcl_tf.presets import MADE_FOR, MESO4_SIZE, PRESETS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,6 +331,11 @@ def _check_bounds(key: str, value: Any) -> None:
 
 def _check_model(model: ModelConfig) -> None:
     """Tells what would otherwise fail when the model is built, hours later."""
+    if model.name == "meso4" and model.image_size != MESO4_SIZE:
+        raise UsageError(
+            f"Expected model.image_size={MESO4_SIZE} for meso4, whose dense layer fits "
+            f"no other. Received: {model.image_size}."
+        )
     if model.hcma_dim < 1 or model.hcma_heads < 1 or model.hcma_dim % model.hcma_heads:
         raise UsageError(
             "Expected model.hcma_heads to divide model.hcma_dim. Received: "

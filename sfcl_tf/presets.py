@@ -51,8 +51,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# What a baseline was made for, by model and preset. Meso4 fits no other size.
-_MESO4 = {"model.image_size": 256, "model.spatial_weights": "none"}
+MESO4_SIZE = 256
+"""Side of the image that Meso4's dense layer is made for, in pixels."""
+
+# What a baseline was made for, by model and preset.
+_MESO4 = {"model.image_size": MESO4_SIZE, "model.spatial_weights": "none"}
 MADE_FOR: dict[str, dict[str, dict[str, Any]]] = {
     "xception": {key: {"model.image_size": 299} for key in ("paper", "recommended")},
     "meso4": dict.fromkeys(PRESETS, _MESO4),

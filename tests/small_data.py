@@ -31,12 +31,12 @@ def small_config(*overrides):
     )
 
 
-def small_manifest(folder, frames=4):
+def small_manifest(folder, frames=4, card="demo", seed=0):
     """Returns the manifest of 2 real and 2 fake videos a split.
 
     Shards that are not there are written.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     facts = VideoFacts(frames, 96, 96, "yuv444p", 23.0)
     reports = []
     for split in ("train", "val", "test"):
@@ -65,7 +65,7 @@ def small_manifest(folder, frames=4):
                     "records": frames,
                 }
             )
-    return Manifest(folder, "demo", Settings(frames), tuple(reports), ())
+    return Manifest(folder, card, Settings(frames), tuple(reports), ())
 
 
 def _record(rng, video, facts, index):

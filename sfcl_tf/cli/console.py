@@ -26,13 +26,18 @@ class _Console(Console):
 console = _Console(markup=False)
 
 
-def progress() -> Progress:
-    """Returns a progress bar; silent where the output is no terminal."""
+def progress(*, elapsed: bool = True, width: int = 40) -> Progress:
+    """Returns a progress bar; silent where the output is no terminal.
+
+    Args:
+        elapsed: Whether to show the time since the beginning.
+        width: Of the bar, in characters: less of it leaves room for a note.
+    """
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(width),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        *([TimeElapsedColumn()] if elapsed else []),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,

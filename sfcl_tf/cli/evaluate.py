@@ -11,6 +11,7 @@ sets are also pooled. Whatever is looked at is noted in RUN/evaluations.jsonl.
 """
 
 import dataclasses
+import functools
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, say
@@ -93,31 +94,30 @@ def _evaluate(args, place, run_dir):
 
 
 def _score(args, place, run_dir, dataset):
-    from sfcl_tf.cli.run_dir import load_run, read_history, read_results
+    from sfcl_tf.cli.run_dir import read_history, read_results
 
-    config, model = load_run(run_dir)
+    config, predictor = _load(run_dir)
     data = _data(args, config.data, dataset)
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.data import prepare_data
     from sfcl_tf.cli.steps import evaluate_run, require_calibration
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.evaluation import Predictor, write_report
+    from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.scoring import result_name
 
     manifest = prepare_data(args, data, (args.split,))
     own = data == config.data and args.split == "test"
     earlier = read_results(run_dir) if own else {}
     pipeline = InputPipeline(manifest, config)
-    predictor = Predictor(model)
     require_calibration(predictor, config, args, run_dir)
     predictions, results = evaluate_run(
         predictor,
         pipeline,
         run_dir,
         args.split,
-        {key: earlier[key] for key in _KEPT if key in earlier},
-        read_history(run_dir) if own else None,
+        selection={key: earlier[key] for key in _KEPT if key in earlier},
+        history=read_history(run_dir) if own else None,
     )
     show.results(results)
     name = result_name(pipeline, args.split)
@@ -128,6 +128,17 @@ def _score(args, place, run_dir, dataset):
         say(f"Plots       {place / f'plots_{name}'}")
         write_report(run_dir)
     return name, predictions
+
+
+@functools.cache
+def _load(run_dir):
+    """A run's configuration and its forward pass, traced once for all data sets."""
+    from sfcl_tf.cli.run_dir import load_run
+
+    config, model = load_run(run_dir)
+    from sfcl_tf.evaluation import Predictor
+
+    return config, Predictor(model)
 
 
 def _pool(place, run_dir, scored):

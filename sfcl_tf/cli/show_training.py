@@ -26,7 +26,7 @@ class TrainingDisplay:
         self._epochs = epochs
         self._steps = steps
         self._save = save
-        self._bar = progress()
+        self._bar = progress(elapsed=False, width=12)
         if not done:
             self._statistics = self._bar.add_task(
                 "band statistics", total=examples, note=""
@@ -47,23 +47,24 @@ class TrainingDisplay:
     def on_statistics(self, done):
         """Shows how many examples the statistics were taken of."""
         self._bar.update(self._statistics, completed=done)
+        if self._bar.tasks[self._statistics].finished:
+            self._bar.update(self._statistics, visible=False)
 
     def on_batch(self, epoch, batch, logs):
         """Shows a step."""
         done = (epoch - 1) * self._steps + batch
-        note = f"epoch {epoch}  loss {logs['loss']:.4f}  AUC {logs['auc']:.3f}"
+        note = f"epoch {epoch} loss {logs['loss']:.3f} AUC {logs['auc']:.3f}"
         if math.isfinite(logs["images_per_second"]):
-            note += (
-                f"  {logs['images_per_second']:.3g} images/s"
-                f"  {logs['waiting']:.0%} waiting for data"
-            )
+            # `wait` is the share of the time without data.
+            speed, waiting = logs["images_per_second"], logs["waiting"]
+            note += f" {speed:.3g} img/s wait {waiting:.0%}"
         self._bar.update(self._task, completed=done, note=note)
         if console.is_terminal or time.monotonic() - self._told < _LINE_EVERY:
             return
         self._told = time.monotonic()
         left = self._bar.tasks[self._task].time_remaining
-        eta = f"  {_duration(left)} left" if left else ""
-        say(f"  step {done} of {self._steps * self._epochs}  {note}{eta}")
+        eta = f", {_duration(left)} left" if left else ""
+        say(f"  step {done} of {self._steps * self._epochs}: {note}{eta}")
 
     def on_epoch(self, row):
         """Prints an epoch's line, and saves."""

@@ -5,8 +5,11 @@ import numpy as np
 from sfcl_tf.cli.console import progress, say
 
 
-def evaluate_run(predictor, pipeline, run_dir, split, selection=None, history=None):
-    """Scores a split with a progress bar; returns predictions and results."""
+def evaluate_run(predictor, pipeline, run_dir, split, **options):
+    """Scores a split with a progress bar; returns predictions and results.
+
+    Further options are those of `sfcl_tf.evaluation.evaluate`.
+    """
     from sfcl_tf.evaluation import evaluate
 
     frames = sum(video["records"] for video in pipeline.manifest.split(split))
@@ -17,15 +20,14 @@ def evaluate_run(predictor, pipeline, run_dir, split, selection=None, history=No
             pipeline,
             run_dir,
             split=split,
-            selection=selection,
-            history=history,
+            **options,
             on_batch=lambda done: bar.update(task, completed=done),
         )
 
 
 def calibrate_run(predictor, pipeline, run_dir):
     """Finds temperature and thresholds on the validation split, and says them."""
-    evaluate_run(predictor, pipeline, run_dir, "val")
+    evaluate_run(predictor, pipeline, run_dir, "val", drawn=False)
     from sfcl_tf.evaluation import Calibration
 
     found = Calibration.read(run_dir)

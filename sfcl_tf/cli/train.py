@@ -10,6 +10,7 @@ split, scores the test split once, draws, writes a report and exports.
 """
 
 import os
+import shutil
 import time
 
 from sfcl_tf.cli import options
@@ -83,7 +84,7 @@ def run(args):
 
 
 def _begin(args, cluster, started):
-    from sfcl_tf.errors import UsageError
+    from sfcl_tf.errors import SfclError, UsageError
 
     if not args.dataset and not args.config:
         raise UsageError(
@@ -112,9 +113,13 @@ def _begin(args, cluster, started):
     with at_hand(place) as (run_dir, save):
         try:
             _train(args, cluster, config, place, run_dir, save, started)
+        except SfclError:
+            if not (run_dir / "checkpoints/state.json").is_file():
+                shutil.rmtree(run_dir)  # nothing was begun: the name is free again
+            raise
         finally:
             if run_dir.is_dir() and not any(run_dir.iterdir()):
-                run_dir.rmdir()  # nothing was begun
+                run_dir.rmdir()
 
 
 def _resume(args, cluster, started):
@@ -193,7 +198,12 @@ def _train(args, cluster, config, place, run_dir, save, started):
         "selection": "highest frame AUC on the validation split",
     }
     predictions, results = evaluate_run(
-        training.predictor, pipeline, run_dir, "test", selection, training.history
+        training.predictor,
+        pipeline,
+        run_dir,
+        "test",
+        selection=selection,
+        history=training.history,
     )
     if not args.no_export:
         exported = f"savedmodel/{config.export.version}"

@@ -32,6 +32,7 @@ def evaluate(
     split: str = "test",
     selection: dict | None = None,
     history: list[dict] | None = None,
+    drawn: bool = True,
     on_batch=None,
 ) -> tuple[Predictions, dict]:
     """Scores a split once, and writes predictions, figures and plots.
@@ -49,6 +50,7 @@ def evaluate(
         split: Which split.
         selection: How the weights were chosen, for `results.json`.
         history: Rows of `metrics.jsonl`, for the training curves.
+        drawn: Whether to draw plots.
         on_batch: Called with the number of frames scored so far.
 
     Returns:

@@ -40,10 +40,9 @@ def build_model(config, *, download: bool = False):
     except (OSError, ValueError) as error:
         if any(paths):
             given = " and ".join(str(path) for path in paths if path)
-            fitting = " and ".join(network for _, network in networks)
+            fitting = ", then ".join(network for _, network in networks)
             raise ModelError(
-                f"Expected weights that fit {fitting}, in this order. Received: "
-                f"{given}, of which one does not: {error}"
+                f"Expected weights that fit {fitting}. Received: {given}: {error}"
             ) from error
         raise UsageError(f"This model cannot be built: {error}") from error
 

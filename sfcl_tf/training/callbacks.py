@@ -189,8 +189,6 @@ class LogMetrics(keras.callbacks.Callback):
             row |= self._speed(self._first, self._last)
             row["seconds"] = time.perf_counter() - self._start
         self.history.append(row)
-        if not self._path:
-            return
         with (
             told_if_not_written(self._path, "go on with --resume"),
             self._path.open("a", encoding="utf-8") as file,

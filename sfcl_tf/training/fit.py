@@ -31,9 +31,10 @@ class FitModel(keras.Model):
     builds metrics from a batch that it first reduces over the replicas, which a batch
     of several workers cannot be, and it averages each step's scalars over an axis 0
     that they do not have. Here the model is built from its input signature (`prepare`),
-    and scalars are averaged over replicas alone. As the step is ours then, two things
-    come with it: the time spent waiting for data is measured (`clock`), and an epoch
-    that was restored half-way keeps its running metrics (`keep_metrics`).
+    and scalars are averaged over replicas alone. As the step is ours then, three things
+    come with it: the time spent waiting for data is measured (`clock`), an epoch that
+    was restored half-way keeps its running metrics (`keep_metrics`), and the first
+    batch's images can be looked at (`sample`).
 
     Args:
         *args: As for `keras.Model`: inputs and outputs.
@@ -44,6 +45,7 @@ class FitModel(keras.Model):
         super().__init__(*args, **kwargs)
         self.clock = Clock()
         self.keep_metrics = False
+        self.sample = None
 
     def prepare(self) -> None:
         """Creates the variables of metrics and optimizer; needs `compile` before."""
@@ -88,6 +90,9 @@ class FitModel(keras.Model):
             with told_if_unreadable(f"the batch of step {self.step + 1}"):
                 batch = next(iterator)
             ready = time.perf_counter()
+            if self.sample is None:
+                images = strategy.experimental_local_results(batch[0]["image"])
+                self.sample = images[0]
             logs = {name: float(value) for name, value in step(batch).items()}
             clock.waiting += ready - start
             clock.stepping += time.perf_counter() - ready

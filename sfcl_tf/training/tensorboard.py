@@ -20,15 +20,14 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     Args:
         folder: Where the event files go.
-        crops: `(N, S, S, 3)` images of a training batch, RGB in 0..255.
         every: Steps between two points of the running scalars.
         histograms: Whether to draw every trainable weight after each epoch.
     """
 
-    def __init__(self, folder: Path, crops=None, every: int = 10, histograms=False):
+    def __init__(self, folder: Path, every: int = 10, histograms: bool = False):
         super().__init__()
         self._writer = tf.summary.create_file_writer(str(folder))
-        self._crops = crops
+        self._crops_shown = False
         self._every = every
         self._histograms = histograms
 
@@ -46,10 +45,10 @@ class TensorBoardLog(keras.callbacks.Callback):
             for name, value in logs.items():
                 if math.isfinite(value):
                     tf.summary.scalar(f"epoch/{name}", value)
-            if self._crops is not None:
-                shown = tf.cast(self._crops[:_CROPS], tf.uint8)
+            if not self._crops_shown and self.model.sample is not None:
+                shown = tf.cast(self.model.sample[:_CROPS], tf.uint8)
                 tf.summary.image("training crops", shown, max_outputs=_CROPS)
-                self._crops = None
+                self._crops_shown = True
             weights = band_weights(self.model)
             if weights is not None:
                 tf.summary.image("weights of the bands", draw_bands(weights)[None])

@@ -127,10 +127,7 @@ def train(
             on_epoch,
         )
         history = log.history
-        crops = None if progress.step else next(iter(pipeline.training()))[0]["image"]
-        board = TensorBoardLog(
-            run_dir / "tb", crops, histograms=config.train.histograms
-        )
+        board = TensorBoardLog(run_dir / "tb", histograms=config.train.histograms)
         callbacks[2:2] = [log, board]
 
     try:

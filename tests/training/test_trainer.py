@@ -1,4 +1,7 @@
+import dataclasses
 import json
+import math
+import signal
 
 import keras
 import numpy as np
@@ -131,6 +134,43 @@ class NanAt(keras.layers.Layer):
             x = keras.ops.where(self.count == self.step, float("nan"), x)
             self.count.assign_add(1.0)
         return x
+
+
+def test_a_stop_before_validation_leaves_it_to_the_next_start(manifest, tmp_path):
+    """The state is that of the epoch's last step: its validation is still to come."""
+    whole = run(manifest, tmp_path / "whole", "train.deterministic=true")[1]
+
+    def stop(epoch, batch, logs):
+        if (epoch, batch) == (1, 2):  # the last of the epoch
+            signal.raise_signal(signal.SIGINT)
+
+    asked = []
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            *(manifest, tmp_path / "cut", "train.deterministic=true"),
+            on_batch=stop,
+            on_interrupt=lambda: asked.append(True),
+        )
+    assert asked == [True]
+    done = read_progress(tmp_path / "cut/checkpoints")
+    assert (done["step"], done["epoch"]) == (2, 0)
+    again = run(manifest, tmp_path / "cut", "train.deterministic=true")[1]
+    for mine, theirs in zip(again.history, whole.history, strict=True):
+        assert mine["val_auc"] == theirs["val_auc"]
+        assert mine["loss"] == theirs["loss"]
+    for mine, theirs in zip(again.model.weights, whole.model.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_one_class_to_validate_on_selects_by_loss(manifest, tmp_path):
+    videos = [v for v in manifest.videos if v["split"] != "val" or v["label"] == 0]
+    reals = dataclasses.replace(manifest, videos=tuple(videos))
+    _, training = run(reals, tmp_path)
+    assert math.isnan(training.val_auc)
+    losses = [row["val_loss"] for row in training.history]
+    assert training.selected_epoch == losses.index(min(losses)) + 1
+    rows = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(rows[0])["val_auc"] is None
 
 
 def test_the_batch_must_be_shared_by_the_replicas():

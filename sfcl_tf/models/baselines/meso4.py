@@ -5,8 +5,6 @@ import keras
 from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.baselines.classifier import as_detector
 
-SIZE = 256
-"""Side of the image in pixels that its dense layer is made for."""
 # Filters, kernel and pooling of the four convolutions.
 _BLOCKS = ((8, 3, 2), (8, 5, 2), (16, 5, 2), (16, 5, 4))
 
@@ -22,17 +20,9 @@ def meso4(config, *, weights=None):
     Returns:
         A `keras.Model` from `{"image", "sida"}` to a logit `(B, 1)`.
 
-    Raises:
-        ValueError: If `config.image_size` is another one.
-
     Reference:
         Afchar et al., 2018, arXiv:1809.00888, Sec. 2.2.
     """
-    if config.image_size != SIZE:
-        raise ValueError(
-            f"Expected model.image_size={SIZE} for meso4, whose dense layer fits no "
-            f"other. Received: {config.image_size}."
-        )
     model = as_detector(config, lambda image: _features(config, image), "meso4")
     if weights is not None:
         model.load_weights(str(weights))
