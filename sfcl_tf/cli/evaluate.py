@@ -41,6 +41,13 @@ def add_arguments(parser):
         help="compare the two runs on the same faces",
     )
     parser.add_argument(
+        "--fpr",
+        type=float,
+        metavar="R",
+        help="tell the threshold that calls a share R of the validation split's reals "
+        "fake, and what it does here",
+    )
+    parser.add_argument(
         "--frames", type=int, metavar="N", help="frames per video (default: the run's)"
     )
     options.add_data(parser)
@@ -55,6 +62,8 @@ def run(args):
 
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"Expected --frames of at least 1. Received: {args.frames}.")
+    if args.fpr is not None and not 0 <= args.fpr <= 1:
+        raise UsageError(f"Expected --fpr in 0..1. Received: {args.fpr:g}.")
     if len(args.run_dir) != 1 + args.paired:
         raise UsageError(
             "Expected one RUN, or two with --paired. Received: "
@@ -120,6 +129,8 @@ def _score(args, place, run_dir, dataset):
         history=read_history(run_dir) if own else None,
     )
     show.results(results)
+    if args.fpr is not None:
+        _say_threshold(run_dir, predictions, args.fpr)
     name = result_name(pipeline, args.split)
     say(f"Predictions {place / f'predictions_{name}.csv'}")
     if own:
@@ -139,6 +150,30 @@ def _load(run_dir):
     from sfcl_tf.evaluation import Predictor
 
     return config, Predictor(model)
+
+
+def _say_threshold(run_dir, predictions, rate):
+    from sfcl_tf.cli.console import percent
+    from sfcl_tf.errors import DataError
+    from sfcl_tf.evaluation import Calibration, Predictions
+    from sfcl_tf.evaluation.calibrate import operating_point
+
+    validation = Predictions.read_csv(run_dir / "predictions_val.csv")
+    if not (validation.label == 0).any():
+        raise DataError(
+            "Expected real faces in the validation split, of which --fpr is a share. "
+            "Received: none. Add real videos to it."
+        )
+    found = operating_point(validation, predictions, Calibration.read(run_dir), rate)
+    told = "; ".join(
+        f"by {level} {percent(found[level]['tpr'])} % of the fakes and "
+        f"{percent(found[level]['fpr'])} % of the reals"
+        for level in ("frame", "video")
+    )
+    say(
+        f"Threshold   {found['threshold']:.4f} (calibrated score) reaches "
+        f"{percent(rate)} % of the validation split's reals; here {told}."
+    )
 
 
 def _pool(place, run_dir, scored):

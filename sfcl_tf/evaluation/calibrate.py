@@ -174,6 +174,47 @@ def judge(predictions: Predictions, calibration: Calibration) -> dict:
     }
 
 
+def operating_point(
+    validation: Predictions,
+    predictions: Predictions,
+    calibration: Calibration,
+    rate: float,
+) -> dict:
+    """Tells what a threshold with a chosen false positive rate does elsewhere.
+
+    Args:
+        validation: Of the validation split, some of them real: the threshold is
+            the lowest calibrated score that at most a share `rate` of its real
+            frames reaches.
+        predictions: On which it is tried.
+        calibration: Of the run.
+        rate: The false positive rate chosen, in [0, 1].
+
+    Returns:
+        `fpr`, the rate chosen, `threshold`, and by `frame` and by `video` the
+        `fpr` and `tpr` found; `None` where a class is missing.
+    """
+    score = calibration.score(validation.logit)
+    threshold = threshold_at_fpr(validation.label, score, rate)
+    score = calibration.score(predictions.logit)
+    _, codes = predictions.video_codes()
+    means = np.bincount(codes, score) / np.bincount(codes)
+    levels = {
+        "frame": (predictions.label, score),
+        "video": (predictions.per_video().label, means),
+    }
+    found = {"fpr": rate, "threshold": threshold}
+    for level, (label, values) in levels.items():
+        rates = [
+            float((values[label == kind] >= threshold).mean())
+            if (label == kind).any()
+            else None
+            for kind in (0, 1)
+        ]
+        found[level] = dict(zip(("fpr", "tpr"), rates, strict=True))
+    return found
+
+
 def _judged(label, score, calibration):
     verdict = calibration.verdict(score)
     decided = verdict != "uncertain"

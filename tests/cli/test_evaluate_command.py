@@ -64,7 +64,7 @@ def read(path):
 
 def test_a_run_is_calibrated_then_evaluated_and_it_is_noted(make_run, capsys):
     run = make_run("one")
-    assert main(["evaluate", str(run)]) == 0
+    assert main(["evaluate", str(run), "--fpr", "0.1"]) == 0
     results = read(run / "results.json")
     assert results["summary"]["frame"]["n"] == 16
     assert results["calibration"] == read(run / "calibration.json")
@@ -75,13 +75,15 @@ def test_a_run_is_calibrated_then_evaluated_and_it_is_noted(make_run, capsys):
         "ece",
         "log_loss",
     }
-    seen = [json.loads(x) for x in (run / "evaluations.jsonl").open()]
+    lines = (run / "evaluations.jsonl").read_text().splitlines()
+    seen = [json.loads(line) for line in lines]
     assert [(x["dataset"], x["split"]) for x in seen] == [
         ("ff_c23", "val"),
         ("ff_c23", "test"),
     ]
     out = capsys.readouterr().out
     assert "Verdicts" in out
+    assert "reaches 10.00 % of the validation split's reals" in out
     assert "Baseline" not in out
     html = (run / "report.html").read_text()
     assert "95 % interval" in html

@@ -10,6 +10,7 @@ from sfcl_tf.evaluation.calibrate import (
     Calibration,
     calibrate,
     judge,
+    operating_point,
     threshold_at_fpr,
 )
 from sfcl_tf.evaluation.predictions import Predictions
@@ -107,6 +108,18 @@ def test_written_and_read_it_is_the_same(tmp_path):
     (tmp_path / "calibration.json").write_text('{"temperature": 1, "typo": 2}')
     with pytest.raises(ModelError, match="Remove it"):
         Calibration.read(tmp_path)
+
+
+def test_a_chosen_rate_is_kept_on_validation_and_tried_elsewhere():
+    validation = overconfident()
+    calibration = calibrate(validation)
+    found = operating_point(validation, validation, calibration, 0.01)
+    assert 0.005 < found["frame"]["fpr"] <= 0.01
+    score = calibration.score(validation.logit)
+    reached = score[validation.label == 1] >= found["threshold"]
+    assert found["frame"]["tpr"] == reached.mean()
+    fakes = validation.select(validation.label == 1)
+    assert operating_point(validation, fakes, calibration, 0.01)["video"]["fpr"] is None
 
 
 def test_verdicts_are_judged_by_frame_and_by_video():
