@@ -72,6 +72,8 @@ def _parser():
         "learning (SFCL-HCMF): video -> faces -> model -> score.",
         epilog="Without data: sfcl train --dataset demo --preset tiny --frames 6 "
         "--epochs 3",
+        # Else the longest names stand on lines of their own.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, indent_increment=1),
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="", required=True)

@@ -4,7 +4,7 @@ import math
 from html import escape
 
 CSS = """
-body { color: #222; background: #fff; max-width: 60rem; margin: 2rem auto;
+body { color: #222; background: #fff; max-width: 64rem; margin: 2rem auto;
   padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; }
 .lead { font-size: 1.15rem; } .missing { color: #666; font-style: italic; }
@@ -16,6 +16,7 @@ th, td { padding: 0.2rem 0.45rem; text-align: left; border-bottom: 1px solid #dd
 thead th { border-bottom: 2px solid #222; overflow-wrap: normal; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 td.n { overflow-wrap: normal; white-space: nowrap; }
+td:first-child { min-width: 7.5rem; }
 figure { margin: 1.5rem 0; break-inside: avoid; }
 img { max-width: 100%; height: auto; } figcaption { color: #444; font-size: 0.9rem; }
 .key { border: 1px solid #ddd; border-radius: 0.4rem; padding: 0.2rem 1rem;

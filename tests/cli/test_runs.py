@@ -3,16 +3,18 @@ import json
 import pytest
 
 from sfcl_tf.cli import main
+from sfcl_tf.cli.console import console
 from sfcl_tf.config import load_config, to_toml
 
 
 @pytest.fixture
-def runs(place):
+def runs(place, monkeypatch):
     """Three runs: evaluated, in training, and just begun."""
     rows = [
         {"epoch": n, "loss": 1 / n, "val_loss": 1.0, "val_auc": 0.5 + 0.1 * n}
         for n in (1, 2)
     ]
+    monkeypatch.setattr(console, "width", 120)
     for name, history in (("done", rows), ("half", rows[:1]), ("begun", [])):
         folder = place / "runs" / name
         folder.mkdir(parents=True)
@@ -28,8 +30,7 @@ def runs(place):
     return place / "runs"
 
 
-def test_runs_are_listed_the_best_first(runs, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
+def test_runs_are_listed_the_best_first(runs, capsys):
     assert main(["runs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines if "sfcl_hcmf (tiny)" in line]
