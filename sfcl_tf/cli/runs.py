@@ -104,7 +104,7 @@ def _table(rows):
             percent(row["auc"]),
             "n/a"
             if not interval
-            else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}",
+            else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}",
         )
     return shown
 

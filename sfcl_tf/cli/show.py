@@ -68,7 +68,7 @@ def _say_baseline(found):
     say(
         f"Baseline    {found['model']} ({found['run']}): frame AUC "
         f"{percent(frame['two'])}; the difference is {told} points "
-        f"[{_interval(frame['interval'])}], on {found['n']} frames."
+        f"({_interval(frame['interval'], ' to ')}), on {found['n']} frames."
     )
 
 
@@ -94,7 +94,7 @@ def comparison(found, one: str, two: str):
                 percent(row["one"]),
                 percent(row["two"]),
                 "n/a" if difference is None else f"{100 * difference:+.2f}",
-                _interval(row["interval"]),
+                _interval(row["interval"], " to "),
                 str(figures["n"]) if level == "frame" else "",
             )
         if figures["left_out"]:
@@ -104,8 +104,8 @@ def comparison(found, one: str, two: str):
     return shown
 
 
-def _interval(pair):
-    return "n/a" if not pair else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"
+def _interval(pair, between="-"):
+    return "n/a" if not pair else f"{100 * pair[0]:.1f}{between}{100 * pair[1]:.1f}"
 
 
 def paths(place, report, values) -> None:

@@ -35,7 +35,7 @@ def test_runs_are_listed_the_best_first(runs, capsys):
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines if "sfcl_hcmf (tiny)" in line]
     assert ["done" in row.split("│")[1] for row in rows] == [True, False, False]
-    for told in ("81.25", "70.0 to 90.0", "70.00"):
+    for told in ("81.25", "70.0-90.0", "70.00"):
         assert told in rows[0]
     assert any("epoch 1/2" in row for row in rows)
 
