@@ -179,7 +179,8 @@ def _say_threshold(run_dir, predictions, rate):
 def _pool(place, run_dir, scored):
     from sfcl_tf.cli import show
     from sfcl_tf.evaluation import Calibration, Predictions, write_report
-    from sfcl_tf.evaluation.scoring import describe, draw, write_results
+    from sfcl_tf.evaluation.scoring import describe, draw
+    from sfcl_tf.evaluation.summary import write_results
 
     pooled = Predictions.pooled(scored.values())
     results = {
@@ -199,7 +200,7 @@ def _compare(args, place, run_dir, other_place, other_dir):
     from sfcl_tf.evaluation import plots
     from sfcl_tf.evaluation.compare import compare
     from sfcl_tf.evaluation.plots_groups import plot_differences
-    from sfcl_tf.evaluation.scoring import write_results
+    from sfcl_tf.evaluation.summary import write_results
 
     found = {}
     for dataset in args.dataset or [None]:

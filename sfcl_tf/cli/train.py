@@ -177,7 +177,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
     from sfcl_tf.cli.steps import calibrate_run, evaluate_run, export_run
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import write_report
-    from sfcl_tf.evaluation.scoring import write_results
+    from sfcl_tf.evaluation.summary import write_results
 
     pipeline = InputPipeline(manifest, config)
     if cluster.is_chief:

@@ -17,9 +17,9 @@ from sfcl_tf.evaluation.baseline import (
 )
 from sfcl_tf.evaluation.calibrate import Calibration, calibrate, judge
 from sfcl_tf.evaluation.compare import compare
-from sfcl_tf.evaluation.predictions import Predictions, write_text
+from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
-from sfcl_tf.evaluation.summary import summarize
+from sfcl_tf.evaluation.summary import summarize, write_results
 
 _EXAMPLES = 6
 
@@ -126,11 +126,6 @@ def result_name(pipeline: InputPipeline, split: str) -> str:
     known = manifest.card in card_names()
     word = manifest.card if known else manifest.folder.name
     return f"{word}_{split}_{manifest.frames}"
-
-
-def write_results(path: Path, results: dict) -> None:
-    """Writes results as JSON, under a temporary name first."""
-    write_text(path, json.dumps(results, indent=2))
 
 
 def draw(predictions, results, history, folder: Path, examples=()) -> None:

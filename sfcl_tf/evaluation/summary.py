@@ -1,7 +1,9 @@
 """All figures of a split: by frame and video, as a whole and in groups."""
 
 import itertools
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 from scipy import special
@@ -13,7 +15,7 @@ from sfcl_tf.evaluation.bootstrap import (
     WeightedMeans,
     resample,
 )
-from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.evaluation.predictions import Predictions, write_text
 
 _HEIGHTS = (480, 720, 1080)  # lines
 _FACES = (64, 128, 256)  # pixels
@@ -59,6 +61,11 @@ def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
             if len(set(keys.tolist())) > 1
         },
     }
+
+
+def write_results(path: Path, results: dict) -> None:
+    """Writes results as JSON, under a temporary name first."""
+    write_text(path, json.dumps(results, indent=2))
 
 
 def figures(label, ranking, logit) -> dict:
