@@ -180,7 +180,7 @@ def _report(folder, oracle, space, config, lost):
 
     trials = read_trials(oracle, space)
     console.print(_table(trials, space))
-    for worker, trial in lost.items():
+    for trial, worker in lost.items():
         say(f"Lost: trial {trial} of worker {worker}, which fell silent.")
     write_results(folder, trials, space, config)
     say(f"Trials {folder / 'trials.csv'}, {folder / 'search.png'}")

@@ -87,7 +87,7 @@ class Chief(OracleServicer):
         timeout: Seconds of silence after which a worker's trial is given up.
 
     Attributes:
-        lost: Ids of the trials given up, by worker.
+        lost: Which worker each trial that was given up had, by the trial's id.
     """
 
     def __init__(self, oracle: keras_tuner.Oracle, address: str, timeout: float):
@@ -133,7 +133,10 @@ class Chief(OracleServicer):
 
     def _say_goodbye(self):
         deadline = time.monotonic() + _GRACE
-        while self.oracle.tuner_ids - set(self.lost) and time.monotonic() < deadline:
+        while (
+            self.oracle.tuner_ids - set(self.lost.values())
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.1)
 
     def _give_up_silent(self):
@@ -142,7 +145,7 @@ class Chief(OracleServicer):
             with self._lock:
                 silent = now - self._seen.setdefault(trial.trial_id, now)
             if silent > self._timeout:
-                self.lost[worker] = trial.trial_id
+                self.lost[trial.trial_id] = worker
                 trial.status = TrialStatus.FAILED
                 trial.message = f"Worker {worker} was silent for {silent:.0f} s."
                 self.oracle.end_trial(trial)
@@ -169,7 +172,7 @@ class Chief(OracleServicer):
 
     def EndTrial(self, request, context):
         self._hear()
-        if request.trial.trial_id in self.lost.values():
+        if request.trial.trial_id in self.lost:
             return protos.get_service().EndTrialResponse()  # given up before
         return super().EndTrial(request, context)
 

@@ -104,7 +104,7 @@ def plot_search(trials: list[Trial], space: Space) -> Figure:
     figure = Figure(figsize=(3.2 * columns, 2.9 * rows))
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     all_axes = grid.flat
-    order = sorted(done, key=lambda t: t.name)
+    order = sorted(done, key=lambda t: int(t.name))
     number = np.arange(1, len(order) + 1)
     auc = [t.val_auc for t in order]
     first = all_axes[0]

@@ -56,7 +56,9 @@ class Space:
             if "choices" in entry:
                 space.Choice(key, [json.dumps(value) for value in entry["choices"]])
                 continue
-            kind = space.Int if _is_int(entry) else space.Float
+            section, name = key.split(".")
+            integer = type(getattr(getattr(config, section), name)) is int
+            kind = space.Int if integer else space.Float
             sampling = "log" if entry.get("log") else "linear"
             step = {"step": entry["step"]} if "step" in entry else {}
             kind(key, entry["low"], entry["high"], sampling=sampling, **step)
@@ -151,7 +153,3 @@ def _check(key, entry, config):
         except UsageError as error:
             if "model.sbcm_" not in str(error):
                 raise
-
-
-def _is_int(entry):
-    return type(entry["low"]) is int and type(entry["high"]) is int

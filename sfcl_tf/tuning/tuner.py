@@ -23,13 +23,14 @@ from sfcl_tf.data.manifest import Manifest
 from sfcl_tf.data.output import NotWrittenError
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import DataError, SfclError, UsageError
+from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.models import build_model
 from sfcl_tf.training import train
 from sfcl_tf.tuning.space import Space
 
 ALGORITHMS = ("random", "hyperband", "bayesian")
 OBJECTIVE = keras_tuner.Objective("val_auc", "max")
-_HEARTBEAT = 5.0  # seconds
+_HEARTBEAT = 2.0  # seconds
 
 
 class SearchStoppedError(FatalError, DataError):
@@ -210,7 +211,7 @@ def require_same_search(folder: Path, config: Config, space: Space, algorithm: s
     )
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(mine, indent=1), "utf-8")
+        write_text(path, json.dumps(mine, indent=1))
         return
     theirs = json.loads(path.read_text("utf-8"))
     if other := [key for key in mine if mine[key] != theirs.get(key)]:

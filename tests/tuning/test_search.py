@@ -69,7 +69,7 @@ def test_without_its_worker_a_trial_is_given_up_and_named(search, free_addresses
     worker.kill()
     trials, lost = end(chief)
     assert trials == [["0", "failed"]]
-    assert lost == {"one": "0"}
+    assert lost == {"0": "one"}
 
 
 @pytest.mark.slow

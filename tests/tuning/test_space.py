@@ -53,6 +53,16 @@ def test_a_section_is_read_from_the_configuration(tmp_path):
     assert kinds == {"Int", "Float", "Choice"}
 
 
+def test_numbers_are_of_the_kind_that_the_setting_has():
+    config = small_config()
+    entries = {
+        "augment.jpeg": {"low": 0, "high": 1},
+        "train.batch_size": {"low": 2, "high": 8},
+    }
+    space = Space(entries).hyperparameters(config).space
+    assert [type(p).__name__ for p in space] == ["Float", "Int"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
