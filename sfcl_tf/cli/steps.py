@@ -67,15 +67,27 @@ def require_calibration(predictor, config, args, run_dir):
         )
 
 
-def export_run(model, config, pipeline, logits, path):
-    """Exports a model, held against Keras's logits on test crops before it is there.
+def export_run(model, config, run_dir, path, results, pipeline=None, logits=()):
+    """Exports a run's model; with records, held against Keras before it is there.
+
+    Args:
+        model: The run's model.
+        config: Its configuration.
+        run_dir: Its directory.
+        path: The SavedModel's directory, its last part a version number.
+        results: Figures of its test split, for the model card; may be empty.
+        pipeline: Gives test crops to compare on; `None` for no comparison.
+        logits: Keras's logits of all of the test split's crops.
 
     Returns:
         `path`, `max_abs_difference` and `frames` for `results.json`.
     """
-    from sfcl_tf.serving import export_savedmodel, verify_savedmodel
+    from sfcl_tf.evaluation import Calibration
+    from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
+    from sfcl_tf.serving.warmup import NAME
 
-    say("Exporting the SavedModel and comparing it with Keras.")
+    compared = pipeline is not None
+    say(f"Exporting the SavedModel{' and comparing it with Keras' * compared}.")
     count = min(config.export.verify_frames, len(logits))
     rows = np.unique(np.linspace(0, len(logits) - 1, count).astype(int))
     chosen = set(rows.tolist())
@@ -90,7 +102,21 @@ def export_run(model, config, pipeline, logits, path):
             temporary, crops, logits[rows], config.evaluate.batch_size
         )
 
-    difference = export_savedmodel(model, config, path, check)
+    extra = extra_files(run_dir, config, results)
+    if NAME not in extra:
+        say(
+            "Without warm-up requests: tensorflow-serving-api is not installed "
+            '(pip install "sfcl_tf[serve]"). The first requests to a server will be '
+            "slow."
+        )
+    difference = export_savedmodel(
+        model,
+        config,
+        path,
+        check if compared else None,
+        calibration=Calibration.read(run_dir),
+        extra=extra,
+    )
     return {
         "path": str(path),
         "max_abs_difference": difference,

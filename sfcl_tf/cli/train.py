@@ -208,7 +208,13 @@ def _train(args, cluster, config, place, run_dir, save, started):
     if not args.no_export:
         exported = f"savedmodel/{config.export.version}"
         results["export"] = export_run(
-            load_model(run_dir), config, pipeline, predictions.logit, run_dir / exported
+            load_model(run_dir),
+            config,
+            run_dir,
+            run_dir / exported,
+            results,
+            pipeline,
+            predictions.logit,
         ) | {"path": str(place / exported)}
     write_results(run_dir / "results.json", results)
     report = write_report(run_dir)

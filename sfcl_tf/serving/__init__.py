@@ -1,5 +1,20 @@
-"""From a trained model to a SavedModel that needs no Python of ours."""
+"""From a trained model to one that is served: SavedModel, server, client, engines.
 
-from sfcl_tf.serving.savedmodel import export_savedmodel, verify_savedmodel
+Names resolve when they are first used: the client needs no Keras.
+"""
 
-__all__ = ["export_savedmodel", "verify_savedmodel"]
+import importlib
+
+_PUBLIC = {
+    "export_savedmodel": "savedmodel",
+    "verify_savedmodel": "savedmodel",
+    "extra_files": "extra",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        module = importlib.import_module(f"sfcl_tf.serving.{_PUBLIC[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module 'sfcl_tf.serving' has no attribute {name!r}")

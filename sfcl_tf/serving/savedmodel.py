@@ -1,7 +1,7 @@
-"""The SavedModel: face crops as image bytes in, logit and score out."""
+"""The SavedModel: all signatures in one graph, with what travels along."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
-from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import ModelError
+from sfcl_tf.evaluation import Calibration
+from sfcl_tf.serving.signatures import Signatures
 
 TOLERANCE = 1e-4
+EXTRA = "assets.extra"
+"""The folder beside the graph that TensorFlow Serving leaves to others."""
 
 
 def export_savedmodel(
@@ -22,13 +23,13 @@ def export_savedmodel(
     config: Config,
     path: Path,
     check: Callable[[Path], float] | None = None,
+    *,
+    calibration: Calibration | None = None,
+    extra: Mapping[str, bytes] | None = None,
 ) -> float | None:
-    """Writes a SavedModel that decodes, resizes and transforms in graph.
+    """Writes a SavedModel that decodes, crops, resizes and transforms in graph.
 
-    `serving_default` takes `image_bytes`, string `(B,)`: JPEG or PNG face crops as
-    `crop_face` gives them, at native resolution. A crop that is not square is cut
-    to its centre, never stretched. It gives `logit` and `score`, float32 `(B,)`;
-    score is P(fake).
+    Its signatures are those of `sfcl_tf.serving.signatures`.
 
     Args:
         model: The trained model.
@@ -37,45 +38,33 @@ def export_savedmodel(
             it exists.
         check: Called with the directory before it is renamed to `path`; what it
             raises keeps the model from being published.
+        calibration: Temperature and thresholds; none are 1 and 0.5.
+        extra: Files for `assets.extra/`, by name.
 
     Returns:
         What `check` returned.
     """
-    size, channels = config.model.image_size, config.data.dct_channels
-    snap = GRID if config.data.snap_to_grid else 1
-    basis = tf_basis()
-
-    def preprocess(encoded):
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        image = tf.ensure_shape(image, (None, None, 3))
-        height, width = tf.unstack(tf.shape(image)[:2])
-        crop = crop_face(image, [0, 0, width, height], margin=1.0, snap=snap)
-        return model_inputs(crop, size, basis, channels, sida=config.model.reads_sida)
-
-    def serve(image_bytes):
-        inputs = tf.map_fn(
-            preprocess,
-            image_bytes,
-            fn_output_signature={
-                "image": tf.TensorSpec((size, size, 3), tf.float32),
-                "sida": tf.TensorSpec((model.inputs[1].shape[-1],), tf.float32),
-            },
-        )
-        logit = tf.cast(model(inputs, training=False)[:, 0], tf.float32)
-        return {"logit": logit, "score": tf.sigmoid(logit)}
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serving_default",
-        serve,
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")],
-    )
+    signatures = Signatures(model, config, calibration or Calibration())
+    # Not Keras's ExportArchive: it stores each function twice, once for Python.
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    functions = {
+        name: tf.function(
+            endpoint.function,
+            input_signature=endpoint.inputs,
+            autograph=False,
+            jit_compile=False,
+        ).get_concrete_function()
+        for name, endpoint in signatures.endpoints().items()
+    }
     temporary = path.with_name(f".tmp.{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        archive.write_out(str(temporary), verbose=False)
+        tf.saved_model.save(module, str(temporary), signatures=functions)
+        for name, content in (extra or {}).items():
+            (temporary / EXTRA).mkdir(exist_ok=True)
+            (temporary / EXTRA / name).write_bytes(content)
         checked = check(temporary) if check else None
         if path.exists():
             shutil.rmtree(path)

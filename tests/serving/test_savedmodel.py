@@ -1,8 +1,10 @@
+"""The export as a file: published when it is right, read by others, with its extras."""
+
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,26 +13,168 @@ from small_data import small_config, small_manifest
 
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import ModelError
-from sfcl_tf.evaluation import Predictor
-from sfcl_tf.serving import export_savedmodel, verify_savedmodel
+from sfcl_tf.evaluation import Calibration, Predictor
+from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
+
+from .conftest import png
+
+# Goes the way that TensorFlow Serving goes: its C++ loader, in a session.
+SESSION = textwrap.dedent(
+    """
+    import sys
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+    path, asked, answered = sys.argv[1:]
+    asked = np.load(asked, allow_pickle=False)
+    found = {}
+    plain = lambda value: value.astype("S") if value.dtype == "O" else value
+    with tf.Session(graph=tf.Graph()) as session:
+        meta = tf.saved_model.load(session, ["serve"], path)
+        for name in sorted({key.split("/")[0] for key in asked}):
+            signature = meta.signature_def[name]
+            feed = {
+                spec.name: list(asked[f"{name}/{key}"])
+                for key, spec in signature.inputs.items()
+            }
+            fetched = {key: spec.name for key, spec in signature.outputs.items()}
+            for key, value in session.run(fetched, feed).items():
+                found[f"{name}/{key}"] = plain(value)
+    assert "sfcl_tf" not in sys.modules
+    np.savez(answered, **found)
+    """
+)
+# Python's loader, with nothing of ours.
+LOADER = textwrap.dedent(
+    """
+    import sys
+    import numpy as np
+    import tensorflow as tf
+    path, asked, answered = sys.argv[1:]
+    asked = np.load(asked, allow_pickle=False)
+    signatures = tf.saved_model.load(path).signatures
+    found = {}
+    for name in sorted({key.split("/")[0] for key in asked}):
+        inputs = {
+            key.split("/")[1]: tf.constant(asked[key])
+            for key in asked if key.startswith(name + "/")
+        }
+        for key, value in signatures[name](**inputs).items():
+            value = value.numpy()
+            found[f"{name}/{key}"] = value.astype("S") if value.dtype == "O" else value
+    assert "sfcl_tf" not in sys.modules
+    np.savez(answered, **found)
+    """
+)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    config = small_config()
-    model = small_model(config)
-    pipeline = InputPipeline(small_manifest(folder / "records"), config)
-    logits = Predictor(model).logits(pipeline.evaluation("test"))[1]
-    path = folder / "model" / "1"
-    export_savedmodel(model, config, path)
-    return path, pipeline, logits
+def requests_of(crops):
+    """Every signature's inputs for crops of one size."""
+    height, width = crops[0].shape[:2]
+    boxes = np.array([[[0, 0, width, height]]] * len(crops), np.float32)
+    encoded = np.array([png(crop) for crop in crops])
+    return {
+        "serving_default/image_bytes": encoded,
+        "crops/crops": np.stack(crops),
+        "frame/image_bytes": encoded,
+        "frame/boxes": boxes,
+        "features/image_bytes": encoded,
+        "explain/image_bytes": encoded,
+    }
+
+
+def elsewhere(program, path, requests, folder):
+    """Asks in a process that imports nothing of ours; returns its answers."""
+    np.savez(folder / "asked.npz", **requests)
+    found = subprocess.run(
+        [sys.executable, "-c", program, path, folder / "asked.npz", folder / "a.npz"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=folder,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    return np.load(folder / "a.npz", allow_pickle=False)
+
+
+def by_command_line(path, requests, folder):
+    """Asks by `saved_model_cli run`; returns its answers."""
+    tool = Path(sys.executable).with_name("saved_model_cli")
+    answers = {}
+    for name in sorted({key.split("/")[0] for key in requests}):
+        inputs = []
+        for key, value in requests.items():
+            if key.startswith(f"{name}/"):
+                place = folder / f"{key.replace('/', '.')}.npy"
+                np.save(place, value)
+                inputs.append(f"{key.split('/')[1]}={place}")
+        out = folder / f"out-{name}"
+        command = [tool, "run", "--dir", path, "--tag_set", "serve", "--signature_def"]
+        command += [name, "--inputs", ";".join(inputs), "--outdir", out, "--overwrite"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert found.returncode == 0, found.stderr[-2000:]
+        for file in out.glob("*.npy"):
+            if file.stem not in ("verdict", "status"):  # object arrays, pickled
+                answers[f"{name}/{file.stem}"] = np.load(file, allow_pickle=False)
+    return answers
+
+
+def check_answers(answers, logits, calibration, last_layer):
+    for name in ("serving_default", "crops", "frame", "explain"):
+        logit = answers[f"{name}/logit"].reshape(-1)
+        np.testing.assert_allclose(logit, logits, atol=1e-5, err_msg=name)
+        score = answers[f"{name}/score"].reshape(-1)
+        np.testing.assert_allclose(score, calibration.score(logits), atol=1e-5)
+    embedding = answers["features/embedding"]
+    np.testing.assert_allclose(last_layer(embedding)[:, 0], logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("program", [SESSION, LOADER], ids=["session", "loader"])
+def test_needs_no_python_of_ours(served, tmp_path, program):
+    answers = elsewhere(program, served.path, requests_of(served.crops), tmp_path)
+    check_answers(
+        answers, served.logits, served.calibration, served.model.get_layer("logit")
+    )
+
+
+@pytest.mark.slow
+def test_the_command_line_tool_runs_every_signature(served, tmp_path):
+    answers = by_command_line(served.path, requests_of(served.crops), tmp_path)
+    check_answers(
+        answers, served.logits, served.calibration, served.model.get_layer("logit")
+    )
+
+
+@pytest.mark.slow
+def test_real_crops_and_frames_have_keras_scores(served, media, face_crops, tmp_path):
+    from sfcl_tf.data.crop import crop_face
+    from sfcl_tf.data.faces import FaceFinder
+    from sfcl_tf.data.video import decode
+
+    crops = face_crops[0][:: len(face_crops[0]) // 16][:16]
+    requests = requests_of(crops)
+    frames, boxes, cut = [], [], []
+    for path in sorted(media.glob("ff/**/videos/*.mp4")):
+        frame = next(decode(path)).rgb()
+        found = FaceFinder()(frame)[:2]
+        frames.append(png(frame))
+        boxes.append(found + [(-1, -1, -1, -1)] * (2 - len(found)))
+        cut += [crop_face(frame, box).numpy() for box in found]
+    assert len(cut) >= len(frames) == 7
+    requests["frame/image_bytes"] = np.array(frames)
+    requests["frame/boxes"] = np.array(boxes, np.float32)
+    for program in (SESSION, LOADER):
+        answers = dict(elsewhere(program, served.path, requests, tmp_path))
+        logit = answers["frame/logit"].reshape(-1)
+        logit = logit[np.isfinite(logit)]
+        np.testing.assert_allclose(logit, served.keras(cut), atol=1e-5)
+        answers["frame/logit"] = answers["serving_default/logit"]
+        answers["frame/score"] = answers["serving_default/score"]
+        last = served.model.get_layer("logit")
+        check_answers(answers, served.keras(crops), served.calibration, last)
 
 
 def test_agrees_with_keras_on_every_frame(served):
-    path, pipeline, logits = served
-    crops = (crop for crop, _, _ in pipeline.crops("test"))
-    assert verify_savedmodel(path, crops, logits, 5) <= 1e-5
+    assert verify_savedmodel(served.path, served.crops, served.logits, 5) <= 1e-5
 
 
 def test_luma_alone_agrees_with_keras_too(tmp_path):
@@ -48,63 +192,8 @@ def test_luma_alone_agrees_with_keras_too(tmp_path):
 
 
 def test_disagreement_is_an_error(served):
-    path, pipeline, logits = served
-    crops = (crop for crop, _, _ in pipeline.crops("test"))
     with pytest.raises(ModelError, match=r"Received: a difference of 1"):
-        verify_savedmodel(path, crops, logits + 1, 5)
-
-
-def test_signature_has_stable_names(served):
-    signature = tf.saved_model.load(str(served[0])).signatures["serving_default"]
-    (_, inputs) = signature.structured_input_signature
-    assert inputs == {"image_bytes": tf.TensorSpec((None,), tf.string, "image_bytes")}
-    outputs = signature.structured_outputs
-    assert {name: (spec.dtype, spec.shape.rank) for name, spec in outputs.items()} == {
-        "logit": (tf.float32, 1),
-        "score": (tf.float32, 1),
-    }
-
-
-def test_takes_jpeg_and_crops_of_any_size_without_stretching(served):
-    loaded = tf.saved_model.load(str(served[0]))
-    serve = loaded.signatures["serving_default"]
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype("uint8")
-    wide = cv2.imencode(".png", image)[1].tobytes()
-    centre = cv2.imencode(".png", image[:, 16:80])[1].tobytes()
-    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
-    found = serve(image_bytes=tf.constant([wide, centre, jpeg]))
-    assert found["logit"][0] == found["logit"][1]
-    np.testing.assert_allclose(found["score"], tf.sigmoid(found["logit"]))
-    assert np.isfinite(found["score"]).all()
-
-
-def test_needs_no_python_of_ours(served):
-    """The TF1 loader goes the way that TensorFlow Serving goes."""
-    path, pipeline, logits = served
-    crop = next(iter(pipeline.crops("test")))[0].numpy()
-    png = path.parent / "crop.png"
-    cv2.imwrite(str(png), crop[..., ::-1])
-    program = textwrap.dedent(
-        """
-        import sys
-        import tensorflow.compat.v1 as tf
-        with tf.Session(graph=tf.Graph()) as session:
-            meta = tf.saved_model.load(session, ["serve"], sys.argv[1])
-            signature = meta.signature_def["serving_default"]
-            png = open(sys.argv[2], "rb").read()
-            feed = {signature.inputs["image_bytes"].name: [png]}
-            print(session.run(signature.outputs["logit"].name, feed)[0])
-        assert "sfcl_tf" not in sys.modules
-        """
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", program, str(path), str(png)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert found.returncode == 0, found.stderr[-2000:]
-    assert float(found.stdout) == pytest.approx(logits[0], abs=1e-4)
+        verify_savedmodel(served.path, served.crops, served.logits + 1, 5)
 
 
 def test_a_model_that_fails_its_check_is_not_published(tmp_path):
@@ -119,8 +208,44 @@ def test_a_model_that_fails_its_check_is_not_published(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_crop_too_small_is_named(served):
-    loaded = tf.saved_model.load(str(served[0]))
-    png = cv2.imencode(".png", np.zeros((24, 40, 3), "uint8"))[1].tobytes()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="at least 32x32"):
-        loaded.signatures["serving_default"](image_bytes=tf.constant([png]))
+def test_settings_card_and_warm_up_travel_along(served, tmp_path):
+    prediction_log_pb2 = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2"
+    )
+    from sfcl_tf.config import read_config
+
+    run = tmp_path / "run"
+    run.mkdir()
+    Calibration(1.5, 0.3, 0.7, True, 100, 0.1, 0.05, "2026-01-01").write(run)
+    figures = {
+        "auc": 0.75,
+        "n_real": 10,
+        "n_fake": 20,
+        "intervals": {"auc": [0.6, 0.9]},
+    }
+    results = {"summary": {"frame": figures, "video": figures}}
+    extra = extra_files(run, served.config, results)
+    export_savedmodel(served.model, served.config, tmp_path / "m" / "1", extra=extra)
+    folder = tmp_path / "m" / "1" / "assets.extra"
+    assert read_config(folder / "config.toml") == served.config
+    card = (folder / "model_card.md").read_text()
+    assert "0.7500 (0.6000 to 0.9000)" in card
+    assert "uncertain in between" in card
+    assert Calibration.read(folder).temperature == 1.5
+    asked = []
+    signatures = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures
+    for record in tf.data.TFRecordDataset(str(folder / "tf_serving_warmup_requests")):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        inputs = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
+        name = request.model_spec.signature_name
+        found = signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        assert (found["status"].numpy() == b"").all()
+        asked.append(name)
+    assert set(asked) == set(signatures)
+
+
+def test_a_run_without_figures_has_an_honest_card(served, tmp_path):
+    card = extra_files(tmp_path, served.config, {})["model_card.md"].decode()
+    assert "The test split: not measured." in card
+    assert "Not calibrated" in card

@@ -1,0 +1,44 @@
+"""What travels along with a SavedModel in `assets.extra/`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sfcl_tf.config import Config, to_toml
+from sfcl_tf.evaluation import Calibration
+from sfcl_tf.serving.model_card import model_card
+from sfcl_tf.serving.warmup import NAME, warmup_file
+
+MODEL_NAME = "sfcl"
+"""The name under which a model is served unless somebody says otherwise."""
+
+
+def extra_files(
+    run_dir: Path,
+    config: Config,
+    results: Mapping[str, Any],
+    model_name: str = MODEL_NAME,
+) -> dict[str, bytes]:
+    """Returns the files for `assets.extra/`, by name.
+
+    Args:
+        run_dir: The run's directory.
+        config: Its configuration.
+        results: Figures of its test split, or nothing.
+        model_name: The name under which the model will be served.
+
+    Returns:
+        `config.toml`; `calibration.json` if the run has one; `model_card.md`; the
+        warm-up requests, where tensorflow-serving-api is installed.
+    """
+    environment = run_dir / "env.json"
+    known = json.loads(environment.read_text("utf-8")) if environment.is_file() else {}
+    card = model_card(config, Calibration.read(run_dir), known, results)
+    files = {"config.toml": to_toml(config).encode(), "model_card.md": card.encode()}
+    calibration = run_dir / "calibration.json"
+    if calibration.is_file():
+        files["calibration.json"] = calibration.read_bytes()
+    if requests := warmup_file(model_name):
+        files[NAME] = requests
+    return files

@@ -1,0 +1,321 @@
+"""What the SavedModel can be asked, as graph functions.
+
+```
+image_bytes -> pixels -> crop -> {image, sida} -> logit -> score, verdict
+```
+
+An image that cannot be used keeps its place in the batch: its numbers are NaN, and
+`status` says why. The other images are not affected.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from sfcl_tf.config import Config
+from sfcl_tf.data.crop import crop_face
+from sfcl_tf.data.inputs import MIN_SIDE, model_inputs, tf_basis
+from sfcl_tf.data.region import GRID
+from sfcl_tf.evaluation import Calibration
+from sfcl_tf.models.views import with_views
+from sfcl_tf.ops import SIDA_SIZE
+from sfcl_tf.serving.decode import DAMAGED, decode_bounded
+
+MAX_FACES = 64
+"""Most faces of a request: 380 px images of `paper` take some 5 GB then."""
+
+MAX_EXPLAINED = 16
+"""Most faces of a request to `explain`, which keeps all activations."""
+
+MAX_SIDE = 2304
+"""Longest side of a crop in pixels; SIDA of it takes some 0.5 GB."""
+
+TOO_SMALL = f"Expected a face of at least {MIN_SIDE}x{MIN_SIDE} pixels on the grid."
+CROP_TOO_LARGE = f"Expected a face crop of at most {MAX_SIDE}x{MAX_SIDE} pixels."
+UNUSED = "No face: the box is empty."
+
+_PARALLEL = 16  # images prepared at a time, where there are as many cores
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A signature: a function of tensors, and what it takes.
+
+    Attributes:
+        function: Keyword arguments named as in `inputs`, to a dict of tensors.
+        inputs: Specs, each with its name; the first axis is the batch.
+    """
+
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: tuple[tf.TensorSpec, ...]
+
+
+class Signatures:
+    """The signatures of a model: see `endpoints`.
+
+    Args:
+        model: The trained model.
+        config: Its run's configuration.
+        calibration: What turns its logit into a score and a verdict.
+    """
+
+    def __init__(self, model: keras.Model, config: Config, calibration: Calibration):
+        self._config = config
+        self._calibration = calibration
+        self._basis = tf_basis()
+        self._views = with_views(model)
+        size = config.model.image_size
+        self._specs = (
+            tf.TensorSpec((size, size, 3), tf.float32),
+            tf.TensorSpec((SIDA_SIZE,), tf.float32),
+        )
+        # Traced once for all signatures.
+        batched = [
+            tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in self._specs
+        ]
+        self._forward = tf.function(
+            self._run, input_signature=batched, autograph=False, jit_compile=False
+        )
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Returns the signatures by name."""
+        encoded = tf.TensorSpec((None,), tf.string, "image_bytes")
+        crops = tf.TensorSpec((None, None, None, 3), tf.uint8, "crops")
+        boxes = tf.TensorSpec((None, None, 4), tf.float32, "boxes")
+        return {
+            "serving_default": Endpoint(self.score_encoded, (encoded,)),
+            "crops": Endpoint(self.score_crops, (crops,)),
+            "frame": Endpoint(self.score_frames, (encoded, boxes)),
+            "features": Endpoint(self.features, (encoded,)),
+            "explain": Endpoint(self.explain, (encoded,)),
+        }
+
+    def score_encoded(self, image_bytes):
+        """Scores face crops, `(B,)` of JPEG or PNG bytes.
+
+        Returns:
+            `logit` and `score`, `(B,)` float32, `verdict` and `status`, `(B,)` string.
+        """
+        _bound(image_bytes, MAX_FACES)
+        return self._score(*self._each(self._prepare_encoded, image_bytes))
+
+    def score_crops(self, crops):
+        """Scores face crops of one size, `(B, H, W, 3)` uint8 RGB; see above."""
+        _bound(crops, MAX_FACES)
+        return self._score(*self._each(self._prepare_crop, crops))
+
+    def score_frames(self, image_bytes, boxes):
+        """Scores the faces of whole frames.
+
+        Args:
+            image_bytes: `(B,)` of JPEG or PNG bytes.
+            boxes: `(B, N, 4)` float32 x0, y0, x1, y1 in pixels; unused rows -1.
+
+        Returns:
+            As for crops, each `(B, N)`.
+        """
+        tf.debugging.assert_equal(
+            tf.shape(image_bytes)[0],
+            tf.shape(boxes)[0],
+            "Expected as many images as rows of boxes.",
+        )
+        _bound(tf.reshape(boxes, (-1, 4)), MAX_FACES)
+        frames, faces = tf.unstack(tf.shape(boxes)[:2])
+        inputs, status = self._each(
+            self._prepare_frame, image_bytes, boxes, lead=(faces,)
+        )
+        inputs = [tf.reshape(x, (-1, *x.shape[2:])) for x in inputs]
+        answers = self._score(inputs, tf.reshape(status, (-1,)))
+        return {n: tf.reshape(x, (frames, faces)) for n, x in answers.items()}
+
+    def features(self, image_bytes):
+        """Gives what the last layer sees of face crops, for search and for drift.
+
+        Returns:
+            `embedding` `(B, D)` float32; `gate` `(B, D)` float32 in (0, 1), if the
+            model has one; `status`.
+        """
+        _bound(image_bytes, MAX_FACES)
+        inputs, status = self._each(self._prepare_encoded, image_bytes)
+        found = _of_usable(self._forward, inputs, status)
+        del found["logit"]
+        return found | {"status": status}
+
+    def explain(self, image_bytes):
+        """Gives what the logit of face crops rests on.
+
+        Returns:
+            `logit` and `score` as above; `heatmap` `(B, h, w)` float32, Grad-CAM on
+            the last spatial map, 0 and above: where evidence of a fake is seen;
+            `bands` `(B, C, 64)` float32, if the model reads them: each band's
+            contribution to the logit, the sum over blocks of standardised coefficient
+            times its gradient; `status`.
+
+        Reference:
+            Selvaraju et al., 2017, arXiv:1610.02391.
+        """
+        _bound(image_bytes, MAX_EXPLAINED)
+        inputs, status = self._each(self._prepare_encoded, image_bytes)
+        found = _of_usable(self._explained, inputs, status)
+        score = tf.sigmoid(found["logit"] / self._calibration.temperature)
+        return found | {"score": score, "status": status}
+
+    def _run(self, image, sida):
+        views = self._views({"image": image, "sida": sida}, training=False)
+        shown = {n: views[n] for n in ("logit", "embedding", "gate") if n in views}
+        return shown | {"logit": shown["logit"][:, 0]}
+
+    def _explained(self, image, sida):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(image)
+            views = self._views({"image": image, "sida": sida}, training=False)
+        sources = {name: views[name] for name in ("map", "bands") if name in views}
+        gradient = tape.gradient(views["logit"], sources)
+        weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)
+        heatmap = tf.nn.relu(tf.reduce_sum(weights * views["map"], axis=-1))
+        found = {"logit": views["logit"][:, 0], "heatmap": heatmap}
+        if "bands" in sources:
+            contribution = views["bands"] * gradient["bands"]
+            found["bands"] = tf.reduce_sum(contribution, axis=(1, 2))
+        return found
+
+    def _score(self, inputs, status):
+        logit = _of_usable(self._forward, inputs, status)["logit"]
+        score = tf.sigmoid(logit / self._calibration.temperature)
+        verdict = tf.where(score >= self._calibration.fake_from, "fake", "uncertain")
+        verdict = tf.where(score <= self._calibration.real_to, "real", verdict)
+        return {
+            "logit": logit,
+            "score": score,
+            "verdict": tf.where(tf.equal(status, ""), verdict, ""),
+            "status": status,
+        }
+
+    def _prepare_encoded(self, encoded):
+        image, problem = decode_bounded(encoded)
+        return self._prepare_crop(image, problem)
+
+    def _prepare_crop(self, image, problem=""):
+        shape = tf.shape(image)
+        return self._prepare_face(
+            image, [0, 0, shape[1], shape[0]], tf.constant(1.0), problem
+        )
+
+    def _prepare_frame(self, encoded, boxes):
+        image, problem = decode_bounded(encoded)
+        margin = tf.constant(self._config.data.margin)
+
+        def prepare(box):
+            used = tf.reduce_all(tf.math.is_finite(box)) & (
+                (box[2] > box[0]) & (box[3] > box[1])
+            )
+            unused = tf.where(tf.equal(problem, ""), UNUSED, problem)
+            return self._prepare_face(
+                image, box, margin, tf.where(used, problem, unused)
+            )
+
+        signature = (*self._specs, tf.TensorSpec((), tf.string))
+        return tf.map_fn(
+            prepare, boxes, fn_output_signature=signature, parallel_iterations=1
+        )
+
+    def _prepare_face(self, image, box, margin, problem):
+        """Cuts a face out and turns it into the model's inputs, unless it is unfit."""
+        model, data = self._config.model, self._config.data
+        snap = GRID if data.snap_to_grid else 1
+        edge = tf.cast(1 << 20, tf.float32)
+        box = tf.clip_by_value(tf.cast(box, tf.float32), -edge, edge)
+        crop = crop_face(image, box, margin, snap)
+        side = tf.shape(crop)[0]
+        unfit = tf.where(side < MIN_SIDE, TOO_SMALL, "")
+        unfit = tf.where(side > MAX_SIDE, CROP_TOO_LARGE, unfit)
+        problem = tf.where(tf.equal(problem, ""), unfit, problem)
+
+        def fit():
+            inputs = model_inputs(
+                crop,
+                model.image_size,
+                self._basis,
+                data.dct_channels,
+                sida=model.reads_sida,
+            )
+            return inputs["image"], inputs["sida"]
+
+        image, sida = tf.cond(
+            tf.equal(problem, ""),
+            fit,
+            lambda: tuple(tf.zeros(spec.shape) for spec in self._specs),
+        )
+        return image, sida, problem
+
+    def _each(self, prepare, *items, lead=()):
+        """Prepares each item of a batch on its own: one may fail, the others do not.
+
+        Args:
+            prepare: From one item's tensors to image, SIDA and status.
+            *items: Tensors whose first axis is the batch.
+            lead: Shape of the faces of one item.
+
+        Returns:
+            The model's inputs and the status, in the batch's order.
+        """
+        count = tf.shape(items[0], tf.int64)[0]
+        lost = (
+            *(tf.zeros((*lead, *spec.shape), spec.dtype) for spec in self._specs),
+            tf.fill(lead, DAMAGED),
+        )
+        prepared = tf.data.Dataset.from_tensor_slices(items).enumerate()
+        prepared = prepared.map(
+            lambda place, item: (place, *prepare(*item)),
+            num_parallel_calls=_PARALLEL,
+            deterministic=False,
+        ).ignore_errors()
+        # At least one element, of an empty batch too.
+        spare = tf.data.Dataset.from_tensors((count, *lost))
+        place, *found = (
+            prepared.concatenate(spare).batch(count + 1).get_single_element()
+        )
+        image, sida, status = (
+            _placed(value, place, default, count + 1)[:-1]
+            for value, default in zip(found, lost, strict=True)
+        )
+        return (image, sida), status
+
+
+def _bound(items, most):
+    tf.debugging.assert_less_equal(
+        tf.shape(items)[0],
+        most,
+        f"Expected at most {most} faces in a request. Send several requests.",
+    )
+
+
+def _placed(values, places, default, count):
+    """Returns `count` rows: `values` at their places, `default` elsewhere."""
+    found = tf.shape(values, tf.int64)[0]
+    row = tf.fill(count[None], found)
+    row = tf.tensor_scatter_nd_update(row, places[:, None], tf.range(found))
+    return tf.gather(tf.concat([values, default[None]], 0), row)
+
+
+def _of_usable(function, inputs, status):
+    """Calls a function with the rows whose status is empty; the others become NaN."""
+    rows = tf.where(tf.equal(status, ""))[:, 0]
+    used = tf.size(rows)
+    # Not every operation takes an empty batch: a row of zeros stands in.
+    chosen = [
+        tf.cond(
+            used > 0,
+            lambda x=x: tf.gather(x, rows),
+            lambda x=x: tf.zeros((1, *x.shape[1:]), x.dtype),
+        )
+        for x in inputs
+    ]
+    answers = {}
+    for name, value in function(*chosen).items():
+        value = tf.cast(value, tf.float32)[:used]
+        blank = tf.fill(value.shape[1:], float("nan"))
+        answers[name] = _placed(value, rows, blank, tf.size(status, tf.int64))
+    return answers
