@@ -21,6 +21,7 @@ COMMANDS = (
     "tune",
     "reproduce",
     "export",
+    "serve",
     "doctor",
 )
 

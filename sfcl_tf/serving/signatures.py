@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.config import Config
@@ -23,11 +24,11 @@ from sfcl_tf.models.views import with_views
 from sfcl_tf.ops import SIDA_SIZE
 from sfcl_tf.serving.decode import DAMAGED, decode_bounded
 
-MAX_FACES = 64
-"""Most faces of a request: 380 px images of `paper` take some 5 GB then."""
+MAX_FACES = 1024
+"""Most faces of a request, or of those that a server puts into one batch."""
 
-MAX_EXPLAINED = 16
-"""Most faces of a request to `explain`, which keeps all activations."""
+MAX_BOXES = 32
+"""Most boxes of a frame."""
 
 MAX_SIDE = 2304
 """Longest side of a crop in pixels; SIDA of it takes some 0.5 GB."""
@@ -37,6 +38,8 @@ CROP_TOO_LARGE = f"Expected a face crop of at most {MAX_SIDE}x{MAX_SIDE} pixels.
 UNUSED = "No face: the box is empty."
 
 _PARALLEL = 16  # images prepared at a time, where there are as many cores
+_AT_ONCE = 32  # faces that go through the network together; more follow
+_EXPLAINED_AT_ONCE = 8  # fewer: all activations are kept for the gradient
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +74,15 @@ class Signatures:
             tf.TensorSpec((size, size, 3), tf.float32),
             tf.TensorSpec((SIDA_SIZE,), tf.float32),
         )
-        # Traced once for all signatures.
+        # Each traced once, whatever the number of signatures.
         batched = [
             tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in self._specs
         ]
-        self._forward = tf.function(
-            self._run, input_signature=batched, autograph=False, jit_compile=False
+        self._forward, self._explained = (
+            tf.function(
+                function, input_signature=batched, autograph=False, jit_compile=False
+            )
+            for function in (self._run, self._run_with_gradient)
         )
 
     def endpoints(self) -> dict[str, Endpoint]:
@@ -98,12 +104,12 @@ class Signatures:
         Returns:
             `logit` and `score`, `(B,)` float32, `verdict` and `status`, `(B,)` string.
         """
-        _bound(image_bytes, MAX_FACES)
+        _bound(tf.size(image_bytes))
         return self._score(*self._each(self._prepare_encoded, image_bytes))
 
     def score_crops(self, crops):
         """Scores face crops of one size, `(B, H, W, 3)` uint8 RGB; see above."""
-        _bound(crops, MAX_FACES)
+        _bound(tf.shape(crops)[0])
         return self._score(*self._each(self._prepare_crop, crops))
 
     def score_frames(self, image_bytes, boxes):
@@ -121,8 +127,9 @@ class Signatures:
             tf.shape(boxes)[0],
             "Expected as many images as rows of boxes.",
         )
-        _bound(tf.reshape(boxes, (-1, 4)), MAX_FACES)
         frames, faces = tf.unstack(tf.shape(boxes)[:2])
+        _bound(faces, MAX_BOXES, "boxes of a frame")
+        _bound(frames * faces)
         inputs, status = self._each(
             self._prepare_frame, image_bytes, boxes, lead=(faces,)
         )
@@ -137,7 +144,7 @@ class Signatures:
             `embedding` `(B, D)` float32; `gate` `(B, D)` float32 in (0, 1), if the
             model has one; `status`.
         """
-        _bound(image_bytes, MAX_FACES)
+        _bound(tf.size(image_bytes))
         inputs, status = self._each(self._prepare_encoded, image_bytes)
         found = _of_usable(self._forward, inputs, status)
         del found["logit"]
@@ -156,18 +163,19 @@ class Signatures:
         Reference:
             Selvaraju et al., 2017, arXiv:1610.02391.
         """
-        _bound(image_bytes, MAX_EXPLAINED)
+        _bound(tf.size(image_bytes))
         inputs, status = self._each(self._prepare_encoded, image_bytes)
-        found = _of_usable(self._explained, inputs, status)
+        found = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
         score = tf.sigmoid(found["logit"] / self._calibration.temperature)
         return found | {"score": score, "status": status}
 
     def _run(self, image, sida):
         views = self._views({"image": image, "sida": sida}, training=False)
         shown = {n: views[n] for n in ("logit", "embedding", "gate") if n in views}
-        return shown | {"logit": shown["logit"][:, 0]}
+        shown["logit"] = shown["logit"][:, 0]
+        return {name: tf.cast(value, tf.float32) for name, value in shown.items()}
 
-    def _explained(self, image, sida):
+    def _run_with_gradient(self, image, sida):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
             views = self._views({"image": image, "sida": sida}, training=False)
@@ -179,7 +187,7 @@ class Signatures:
         if "bands" in sources:
             contribution = views["bands"] * gradient["bands"]
             found["bands"] = tf.reduce_sum(contribution, axis=(1, 2))
-        return found
+        return {name: tf.cast(value, tf.float32) for name, value in found.items()}
 
     def _score(self, inputs, status):
         logit = _of_usable(self._forward, inputs, status)["logit"]
@@ -284,11 +292,9 @@ class Signatures:
         return (image, sida), status
 
 
-def _bound(items, most):
+def _bound(count, most=MAX_FACES, what="faces in a request"):
     tf.debugging.assert_less_equal(
-        tf.shape(items)[0],
-        most,
-        f"Expected at most {most} faces in a request. Send several requests.",
+        count, most, f"Expected at most {most} {what}. Send several requests."
     )
 
 
@@ -300,12 +306,19 @@ def _placed(values, places, default, count):
     return tf.gather(tf.concat([values, default[None]], 0), row)
 
 
-def _of_usable(function, inputs, status):
-    """Calls a function with the rows whose status is empty; the others become NaN."""
+def _of_usable(function, inputs, status, at_once=_AT_ONCE):
+    """Calls a function with the rows whose status is empty; the others become NaN.
+
+    Args:
+        function: From the model's inputs to a dict of tensors.
+        inputs: The model's inputs of all rows.
+        status: `(B,)` string.
+        at_once: Rows of a call; so memory is bounded, whatever the batch.
+    """
     rows = tf.where(tf.equal(status, ""))[:, 0]
     used = tf.size(rows)
     # Not every operation takes an empty batch: a row of zeros stands in.
-    chosen = [
+    inputs = [
         tf.cond(
             used > 0,
             lambda x=x: tf.gather(x, rows),
@@ -313,9 +326,31 @@ def _of_usable(function, inputs, status):
         )
         for x in inputs
     ]
-    answers = {}
-    for name, value in function(*chosen).items():
-        value = tf.cast(value, tf.float32)[:used]
-        blank = tf.fill(value.shape[1:], float("nan"))
-        answers[name] = _placed(value, rows, blank, tf.size(status, tf.int64))
-    return answers
+    found = _in_pieces(function, inputs, tf.maximum(used, 1), at_once)
+    count = tf.size(status, tf.int64)
+    return {
+        name: _placed(value[:used], rows, tf.fill(value.shape[1:], np.nan), count)
+        for name, value in found.items()
+    }
+
+
+def _in_pieces(function, inputs, count, at_once):
+    """Calls a traced function with some rows after others; returns the whole."""
+    specs = function.get_concrete_function().structured_outputs
+    pieces = -(-count // at_once)
+    arrays = {
+        name: tf.TensorArray(
+            spec.dtype, pieces, infer_shape=False, element_shape=spec.shape
+        )
+        for name, spec in specs.items()
+    }
+
+    def step(piece, arrays):
+        first = piece * at_once
+        found = function(*(x[first : first + at_once] for x in inputs))
+        return piece + 1, {n: a.write(piece, found[n]) for n, a in arrays.items()}
+
+    _, arrays = tf.while_loop(
+        lambda piece, _: piece < pieces, step, (0, arrays), parallel_iterations=1
+    )
+    return {n: tf.ensure_shape(a.concat(), specs[n].shape) for n, a in arrays.items()}

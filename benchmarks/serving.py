@@ -1,0 +1,249 @@
+"""The desk server under load, and against calling the model directly.
+
+`python benchmarks/serving.py` or, with the part's name, one of `load`, `overhead`,
+`overload`, `reload`, `ready`. The models have random weights, which cost the same.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from load import Load, connect, request
+from timing import interleaved
+
+from sfcl_tf.config import load_config
+from sfcl_tf.models import build_model
+from sfcl_tf.serving import export_savedmodel, extra_files
+
+SECONDS = float(os.environ.get("SFCL_LOAD_SECONDS", "60"))
+CLIENTS = 64
+GAIN = {"crops": 1.5, "serving_default": 1.2}
+OVERHEAD = 0.15
+READY = {"tiny": 10.0, "paper": 40.0}
+FIRST = 2.0
+PORT = 18500
+
+
+def export(preset, base, version=1):
+    """Exports a model of random weights; returns its directory."""
+    config = load_config(preset=preset, overrides=["model.spatial_weights=none"])
+    path = base / str(version)
+    export_savedmodel(
+        build_model(config), config, path, extra=extra_files(base, config, {})
+    )
+    return path
+
+
+def crops():
+    """Real face crops of FaceForensics++ where there are some, else noise."""
+    media = os.environ.get("SFCL_TEST_MEDIA")
+    if media:
+        paths = sorted(Path(media, "faces_ff").glob("*/*/*.png"))[:16]
+        return [tf.io.decode_png(path.read_bytes()).numpy() for path in paths]
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (256, 256, 3)).astype("uint8") for _ in range(16)]
+
+
+@contextlib.contextmanager
+def server(base, *options):
+    """Runs `sfcl serve`; gives its process and the seconds until it was ready."""
+    command = [sys.executable, "-m", "sfcl_tf.cli", "serve", str(base)]
+    command += ["--port", str(PORT), "--rest-port", "-1", *map(str, options)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{PORT}") as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            while not _serving(health):
+                if process.poll() is not None:
+                    raise RuntimeError("the server ended")
+                time.sleep(0.05)
+        yield process, time.perf_counter() - started
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _serving(health):
+    try:
+        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=2)
+    except grpc.RpcError:
+        return False
+    return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def requests(path, signature):
+    """Returns single-crop requests with the logits that the model gives directly."""
+    call = tf.saved_model.load(str(path)).signatures[signature]
+    found = []
+    for crop in crops():
+        inputs = _inputs(signature, [crop])
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
+        found.append((request(signature, inputs), call(**tensors)["logit"].numpy()))
+    return found
+
+
+def _inputs(signature, batch):
+    if signature == "crops":
+        return {"crops": np.stack(batch)}
+    encoded = [tf.io.encode_png(crop).numpy() for crop in batch]
+    return {"image_bytes": np.array(encoded, object)}
+
+
+def told(name, value, holds):
+    """Prints a claim; returns whether it holds."""
+    print(f"  {name:<44}{value:<28}{'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    return holds
+
+
+def load(base):
+    """Batched against unbatched, 64 clients at once, every answer checked."""
+    path = export("tiny", base)
+    good = True
+    for signature, least in GAIN.items():
+        asked = requests(path, signature)
+        rates = {}
+        print(f"\n{CLIENTS} clients, {SECONDS:g} s each, {signature}, one crop a call")
+        for name, options in (("one by one", ("--max-batch", 1)), ("batched", ())):
+            with server(base, *options):
+                Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3)
+                seen = Load(f"127.0.0.1:{PORT}", asked, CLIENTS, SECONDS)
+            rates[name] = seen.throughput
+            print(
+                f"  {name:<12}{seen.throughput:7.1f} faces/s, p50 "
+                f"{seen.percentile(50):.0f} ms, p99 {seen.percentile(99):.0f} ms, "
+                f"{len(seen.latencies)} answers",
+                flush=True,
+            )
+            bad = seen.wrong + sum(seen.failed.values()) + len(seen.refused)
+            good &= told("wrong, lost or refused", str(bad), bad == 0)
+        gain = rates["batched"] / rates["one by one"]
+        claim = f"{gain:.2f}x (at least {least}x)"
+        good &= told("batched against one by one", claim, gain >= least)
+    return good
+
+
+def overhead(base):
+    """One client, batch 16: through the server against calling the model here."""
+    path = export("tiny", base)
+    call = tf.saved_model.load(str(path)).signatures["crops"]
+    inputs = _inputs("crops", crops())
+    message = request("crops", inputs)
+    print("\nOne client, crops of 256 px, batch 16")
+    with server(base):
+        channel, stub = connect(f"127.0.0.1:{PORT}")
+        with channel:
+            times = interleaved(
+                {
+                    "direct": lambda: call(crops=tf.constant(inputs["crops"]))[
+                        "logit"
+                    ].numpy(),
+                    "served": lambda: tf.make_ndarray(
+                        stub.Predict(message, timeout=60).outputs["logit"]
+                    ),
+                },
+                rounds=40,
+                warm_up=5,
+            )
+    for name, values in times.items():
+        print(f"  {name:<12}{statistics.median(values) * 1e3:7.1f} ms")
+    pairs = zip(times["served"], times["direct"], strict=True)
+    more = statistics.median(a / b for a, b in pairs) - 1
+    return told("overhead", f"{more:.1%} (under {OVERHEAD:.0%})", more < OVERHEAD)
+
+
+def overload(base):
+    """More clients than calls that may run: the rest is refused at once."""
+    path = export("tiny", base)
+    asked = requests(path, "crops")
+    print(f"\n{CLIENTS} clients, 8 calls at a time")
+    with server(base, "--max-concurrent", 8):
+        seen = Load(f"127.0.0.1:{PORT}", asked, CLIENTS, SECONDS / 3, pause=0.05)
+    refused = float(np.percentile(seen.refused, 99)) * 1e3
+    print(
+        f"  {len(seen.latencies)} answered at p99 {seen.percentile(99):.0f} ms, "
+        f"{len(seen.refused)} refused at p50 {np.median(seen.refused) * 1e3:.1f} ms, "
+        f"p99 {refused:.1f} ms"
+    )
+    bad = seen.wrong + sum(seen.failed.values())
+    good = told("wrong or lost", str(bad), bad == 0 and len(seen.latencies) > 0)
+    typical = seen.percentile(50)
+    return good & told(
+        "refused before an answer would come (p99)",
+        f"{refused:.0f} of {typical:.0f} ms",
+        refused < typical,
+    )
+
+
+def reload(base):
+    """A new version in the middle of the load: every call is answered."""
+    path = export("tiny", base)
+    asked = requests(path, "crops")
+    newer = base.parent / "newer"
+    shutil.copytree(path, newer)
+    print(f"\n{CLIENTS} clients, a new version in the middle")
+    with server(base, "--poll", 0.5):
+        seen = Load(
+            f"127.0.0.1:{PORT}",
+            asked,
+            CLIENTS,
+            SECONDS,
+            meanwhile=lambda: newer.rename(base / "2"),
+        )
+    bad = seen.wrong + sum(seen.failed.values()) + len(seen.refused)
+    print(f"  answers by version: {dict(seen.versions)}")
+    good = told("wrong, lost or refused", str(bad), bad == 0)
+    return good & told("both versions answered", "", len(seen.versions) == 2)
+
+
+def ready(base):
+    """From start to ready, with the first request's time against the usual."""
+    good = True
+    for preset, most in READY.items():
+        folder = base / preset
+        path = export(preset, folder)
+        asked = requests(path, "serving_default")
+        with server(folder) as (_, seconds):
+            channel, stub = connect(f"127.0.0.1:{PORT}")
+            times = []
+            with channel:
+                grpc.channel_ready_future(channel).result(10)
+                for message, _ in asked:
+                    start = time.perf_counter()
+                    stub.Predict(message, timeout=60)
+                    times.append(time.perf_counter() - start)
+        print(f"\n{preset}: all signatures")
+        good &= told("ready after", f"{seconds:.1f} s (under {most:g})", seconds < most)
+        ratio = times[0] / statistics.median(times[1:])
+        claim = f"{ratio:.2f}x (at most {FIRST:g}x)"
+        good &= told("first request against the usual", claim, ratio <= FIRST)
+    return good
+
+
+PARTS = {p.__name__: p for p in (load, overhead, overload, reload, ready)}
+
+
+def main(names):
+    """Runs parts and returns the exit code."""
+    good = True
+    for name in names or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            good &= PARTS[name](Path(folder, "model"))
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""What a client is told when its request cannot be answered."""
+
+import grpc
+
+_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+_HTTP = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+class RequestError(Exception):
+    """A request that is refused.
+
+    Args:
+        code: gRPC's status.
+        message: What was expected, what came.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str):
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status that TensorFlow Serving gives for the same."""
+        return _HTTP.get(self.code, 500)
+
+
+def invalid(message: str) -> RequestError:
+    """Returns the error of a request that no server could answer."""
+    return RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> RequestError:
+    """Returns the error of a request for what is not served."""
+    return RequestError(grpc.StatusCode.NOT_FOUND, message)
+
+
+def from_tensorflow(error) -> RequestError:
+    """Returns what a `tf.errors.OpError` means to a client: its code, its reason."""
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    told = next((line for line in lines if line.startswith("Expected")), None)
+    code = _BY_NUMBER.get(error.error_code, grpc.StatusCode.INTERNAL)
+    return RequestError(code, told or "The model could not compute this request.")

@@ -1,0 +1,104 @@
+"""TensorFlow Serving's REST endpoints."""
+
+import asyncio
+import json
+
+from aiohttp import web
+from google.protobuf import json_format
+
+from sfcl_tf.serving.desk.admission import Admission
+from sfcl_tf.serving.desk.errors import RequestError, invalid
+from sfcl_tf.serving.desk.grpc_api import signature_map, status_response
+from sfcl_tf.serving.desk.store import ModelStore
+from sfcl_tf.serving.desk.tensors import from_json, to_json
+
+_SLOW_BODY = 60.0  # seconds in which a body must have come
+_MODEL = "/v1/models/{name:[^/:]+}"
+_VERSION = _MODEL + r"/versions/{version:\d{1,18}}"
+
+
+class RestApi:
+    """The REST side of the server.
+
+    Args:
+        store: Gives the version to ask.
+        admission: Bounds what is worked on.
+        most_bytes: Most bytes of a body.
+    """
+
+    def __init__(self, store: ModelStore, admission: Admission, most_bytes: int):
+        self._store = store
+        self._admission = admission
+        self._most_bytes = most_bytes
+        self.app = web.Application(
+            client_max_size=most_bytes, middlewares=[_errors_as_json]
+        )
+        for place in (_MODEL, _VERSION):
+            self.app.router.add_post(f"{place}:predict", self._predict)
+            self.app.router.add_get(f"{place}/metadata", self._metadata)
+            self.app.router.add_get(place, self._status)
+
+    async def _predict(self, request):
+        try:
+            async with asyncio.timeout(_SLOW_BODY):
+                raw = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        return await self._answer(self._work, request, raw)
+
+    def _work(self, name, number, raw):
+        version = self._store.get(name, number)
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise invalid("Expected JSON in the body. Received: other text.") from error
+        if not isinstance(body, dict):
+            raise invalid("Expected a JSON object in the body.")
+        signature_name = body.get("signature_name", "")
+        if not isinstance(signature_name, str):
+            raise invalid('Expected text in "signature_name".')
+        signature = version.signature(signature_name)
+        inputs, by_row = from_json(body, signature, self._most_bytes)
+        return to_json(version.predict(signature_name, inputs), by_row)
+
+    async def _metadata(self, request):
+        def work(name, number):
+            version = self._store.get(name, number)
+            signatures = json_format.MessageToDict(
+                signature_map(version), preserving_proto_field_name=True
+            )
+            spec = {"name": name, "version": str(version.number)}
+            metadata = {"signature_def": signatures}
+            return {"model_spec": spec, "metadata": metadata}
+
+        return await self._answer(work, request)
+
+    async def _status(self, request):
+        def work(name, number):
+            return json_format.MessageToDict(
+                status_response(self._store, name, number),
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+
+        return await self._answer(work, request)
+
+    async def _answer(self, work, request, *arguments):
+        number = request.match_info.get("version")
+        number = int(number) if number else None
+        text = await self._admission.run(
+            lambda: json.dumps(work(request.match_info["name"], number, *arguments))
+        )
+        return web.Response(text=text, content_type="application/json")
+
+
+@web.middleware
+async def _errors_as_json(request, handler):
+    try:
+        return await handler(request)
+    except RequestError as error:
+        return web.json_response({"error": str(error)}, status=error.http_status)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return web.json_response({"error": error.reason}, status=error.status)
