@@ -92,6 +92,8 @@ class _Server:
 
     async def run(self):
         settings = self._settings
+        # Made without REST too: it tells of keys that do not fit, which gRPC does not.
+        self._ssl = _ssl_context(settings.tls) if settings.tls else None
         limits = self._store, self._admission, settings.request_bytes
         api = GrpcApi(*limits)
         runner = web.AppRunner(RestApi(*limits).app, access_log=None)
@@ -149,7 +151,7 @@ class _Server:
             runner,
             settings.host,
             settings.rest_port,
-            ssl_context=_ssl_context(settings.tls) if settings.tls else None,
+            ssl_context=self._ssl,
         )
         place = _place(settings.host, settings.rest_port)
         try:
