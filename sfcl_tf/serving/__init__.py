@@ -6,6 +6,8 @@ Names resolve when they are first used: the client needs no Keras.
 import importlib
 
 _PUBLIC = {
+    "Client": "client",
+    "tls_credentials": "client",
     "export_savedmodel": "savedmodel",
     "verify_savedmodel": "savedmodel",
     "extra_files": "extra",

@@ -85,6 +85,14 @@ def test_promised_but_missing_values_are_refused(client):
         assert caught.value.code() is Code.INVALID_ARGUMENT
 
 
+def test_one_string_does_not_stand_for_a_million(client, encoded):
+    request = make_request(image_bytes=encoded[:1])
+    request.inputs["image_bytes"].tensor_shape.dim[0].size = 2**20
+    with pytest.raises(grpc.RpcError, match="1048576 strings") as caught:
+        client.prediction.Predict(request, timeout=20)
+    assert caught.value.code() is Code.INVALID_ARGUMENT
+
+
 def test_too_large_a_request_is_refused(server, client):
     with pytest.raises(grpc.RpcError) as caught:
         client.predict("crops", crops=np.zeros((1, 1024, 1024, 3), "u1"))

@@ -20,8 +20,7 @@ def from_proto(
     Args:
         protos: By input name.
         signature: The `SignatureDef`.
-        most_bytes: Most bytes of one array. A proto may promise more elements than it
-            holds, the last one being repeated.
+        most_bytes: Most bytes of one array.
 
     Raises:
         RequestError: INVALID_ARGUMENT, if they do not fit the signature.
@@ -36,9 +35,7 @@ def from_proto(
             raise _misfit(name, _shape(spec.tensor_shape), "no shape")
         shape = [dim.size for dim in proto.tensor_shape.dim]
         _check_shape(name, shape, spec)
-        width = 1 if proto.dtype == tf.string.as_datatype_enum else _dtype(proto).size
-        if math.prod(shape) * width > most_bytes:
-            raise _misfit(name, f"at most {most_bytes} bytes", f"the shape {shape}")
+        _check_size(name, proto, math.prod(shape), most_bytes)
         try:
             arrays[name] = tf.make_ndarray(proto)
         except (ValueError, TypeError, IndexError) as error:
@@ -176,6 +173,15 @@ def _check_shape(name, shape, spec):
     )
     if not fits:
         raise _misfit(name, f"the shape {_shape(spec.tensor_shape)}", list(shape))
+
+
+def _check_size(name, proto, count, most_bytes):
+    """Refuses what would fill memory: a last value stands for all that follow."""
+    if proto.dtype == tf.string.as_datatype_enum:
+        if len(proto.string_val) != count:
+            raise _misfit(name, f"{count} strings", len(proto.string_val))
+    elif count * _dtype(proto).size > most_bytes:
+        raise _misfit(name, f"at most {most_bytes} bytes", f"{count} values")
 
 
 def _shape(proto):

@@ -1,0 +1,337 @@
+"""A client that finds faces here and has a server score them.
+
+```
+video, image, array -> frames -> faces -> their surroundings as PNG -> server -> scores
+```
+
+It speaks TensorFlow Serving's API: to `sfcl serve` and to TensorFlow Serving alike. A
+face travels with its surroundings and its box, and is cut out by the SavedModel, so
+that the crop is the one that the model was trained on.
+"""
+
+import collections
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import grpc
+import numpy as np
+
+from sfcl_tf.data.faces import FaceFinder, FaceTracks
+from sfcl_tf.data.footage import Footage, open_footage
+from sfcl_tf.data.listing import Video
+from sfcl_tf.data.picture import Picture
+from sfcl_tf.data.prepare_video import MOST_FACES
+from sfcl_tf.data.region import context_region
+from sfcl_tf.data.sampling import sampled
+from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.serving.extra import MODEL_NAME
+
+# What every gRPC server takes, whatever its settings: its default is 4 MB.
+_REQUEST_BYTES = 3_500_000
+_IN_FLIGHT = 4  # requests
+# Scoring changes nothing on a server, so it may be asked again.
+_RETRY = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "5s",
+    "backoffMultiplier": 3,
+    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+}
+_SERVICE = {
+    "methodConfig": [{"name": [{}], "retryPolicy": _RETRY}],
+    "loadBalancingConfig": [{"round_robin": {}}],
+}
+
+
+class ServerError(ModelError):
+    """A server that does not answer, or refuses what it is asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceRegion:
+    """A face with its surroundings, ready to be sent.
+
+    Attributes:
+        png: The surroundings, losslessly, at native resolution.
+        box: x0, y0, x1, y1 of the face in them, in pixels.
+    """
+
+    png: bytes
+    box: tuple[int, int, int, int]
+
+    @classmethod
+    def cut(cls, picture: Picture, box: tuple[int, int, int, int]) -> "FaceRegion":
+        """Cuts a face and its surroundings out of a picture."""
+        left, top, right, bottom = context_region(box, *picture.size)
+        region = picture.region(left, top, right, bottom)
+        _, png = cv2.imencode(".png", cv2.cvtColor(region, cv2.COLOR_RGB2BGR))
+        x0, y0, x1, y1 = box
+        return cls(png.tobytes(), (x0 - left, y0 - top, x1 - left, y1 - top))
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the model says of a face.
+
+    Attributes:
+        logit: Its raw output; NaN without a score.
+        score: P(fake); NaN without a score.
+        verdict: `real`, `uncertain` or `fake`; empty without a score.
+        status: Why there is no score; empty if there is one.
+    """
+
+    logit: float
+    score: float
+    verdict: str
+    status: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceScore(Answer):
+    """What the model says of a face at a moment.
+
+    Attributes:
+        source: The file, or the number of the array.
+        frame_index: In presentation order, from 0.
+        time: In s.
+        track: Number of the face's track in its source.
+        box: x0, y0, x1, y1 in pixels of the frame.
+    """
+
+    source: str
+    frame_index: int
+    time: float
+    track: int
+    box: tuple[int, int, int, int]
+
+
+class Client:
+    """Scores videos, images and arrays by a server.
+
+    Args:
+        address: `HOST:PORT` of its gRPC.
+        model: The model's name there.
+        credentials: Of gRPC, see `tls_credentials`; none for no encryption.
+        timeout: Seconds that one request may take, with all attempts.
+        batch: Most faces of a request.
+
+    Raises:
+        UsageError: If the packages of the extra `[serve]` are not installed.
+
+    Example:
+        >>> with Client("127.0.0.1:8500") as client:  # doctest: +SKIP
+        ...     for face in client.predict("clip.mp4", fps=2):
+        ...         print(face.time, face.score, face.verdict)
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:8500",
+        *,
+        model: str = MODEL_NAME,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 60.0,
+        batch: int = 16,
+    ):
+        try:
+            from tensorflow_serving.apis import prediction_service_pb2_grpc
+        except ImportError as error:
+            raise UsageError(
+                f"Expected the packages of the extra [serve]. Received: {error}. "
+                'Install them: pip install "sfcl_tf[serve]".'
+            ) from error
+        if batch < 1 or not timeout > 0:
+            raise UsageError(
+                "Expected a batch of at least 1 and a timeout above 0. Received: "
+                f"batch={batch}, timeout={timeout}."
+            )
+        self._address, self._model = address, model
+        self._timeout, self._batch = timeout, batch
+        options = [
+            ("grpc.service_config", json.dumps(_SERVICE)),
+            ("grpc.max_receive_message_length", -1),
+        ]
+        if credentials is None:
+            self._channel = grpc.insecure_channel(address, options)
+        else:
+            self._channel = grpc.secure_channel(address, credentials, options)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+    def predict(
+        self,
+        source: str | Path | np.ndarray | Iterable,
+        *,
+        fps: float | None = None,
+        frames: int | None = None,
+        faces: str = "largest",
+    ) -> Iterator[FaceScore]:
+        """Finds faces and yields their scores, in order, as they come.
+
+        Memory does not grow with the length of a video. A picture without a face
+        yields nothing.
+
+        Args:
+            source: A video or an image file; an `(H, W, 3)` uint8 RGB array; or
+                several of these.
+            fps: Pictures a second of a video; 2 if neither is given.
+            frames: Pictures of a video, evenly spaced.
+            faces: `"largest"`, or `"all"`.
+
+        Yields:
+            A `FaceScore` for each face.
+
+        Raises:
+            DataError: If a file cannot be read.
+            ServerError: If the server does not answer.
+            UsageError: If an argument is wrong.
+        """
+        if faces not in ("largest", "all"):
+            raise UsageError(
+                f'Expected faces of "largest" or "all". Received: {faces!r}.'
+            )
+        rate = {"fps": 2.0} if fps is None and frames is None else {}
+        rate |= {k: v for k, v in (("fps", fps), ("frames", frames)) if v is not None}
+        single = isinstance(source, str | Path | np.ndarray)
+        sources = [source] if single else source
+        found = itertools.chain.from_iterable(
+            _faces(name, footage, rate, faces) for name, footage in _opened(sources)
+        )
+        moments, regions = itertools.tee(found)
+        answers = self.score(region for _, region in regions)
+        for (moment, _), answer in zip(moments, answers, strict=True):
+            yield FaceScore(**dataclasses.asdict(answer), **moment)
+
+    def score(self, regions: Iterable[FaceRegion]) -> Iterator[Answer]:
+        """Has faces scored in batches; yields the answers in their order.
+
+        Raises:
+            ServerError: If the server does not answer.
+        """
+        under_way = collections.deque()
+        for batch in self._batches(regions):
+            under_way.append(self._ask(batch))
+            while len(under_way) == _IN_FLIGHT or (under_way and under_way[0].done()):
+                yield from self._answers(under_way.popleft())
+        while under_way:
+            yield from self._answers(under_way.popleft())
+
+    def _batches(self, regions):
+        batch, size = [], 0
+        for region in regions:
+            full = len(batch) == self._batch or size + len(region.png) > _REQUEST_BYTES
+            if batch and full:
+                yield batch
+                batch, size = [], 0
+            batch.append(region)
+            size += len(region.png)
+        if batch:
+            yield batch
+
+    def _ask(self, batch):
+        from tensorflow_serving.apis import predict_pb2
+
+        from sfcl_tf.serving.warmup import set_inputs
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._model
+        request.model_spec.signature_name = "frame"
+        inputs = {
+            "image_bytes": np.array([region.png for region in batch], object),
+            "boxes": np.array([[region.box] for region in batch], np.float32),
+        }
+        set_inputs(request, inputs)
+        return self._stub.Predict.future(request, timeout=self._timeout)
+
+    def _answers(self, call):
+        import tensorflow as tf
+
+        try:
+            reply = call.result()
+        except grpc.RpcError as error:
+            raise ServerError(
+                f"Expected scores from {self._address}. Received: "
+                f"{error.code().name}, {error.details()} {_advice(error.code())}"
+            ) from error
+        names = ("logit", "score", "verdict", "status")
+        columns = [tf.make_ndarray(reply.outputs[name])[:, 0] for name in names]
+        for logit, score, verdict, status in zip(*columns, strict=True):
+            yield Answer(float(logit), float(score), verdict.decode(), status.decode())
+
+
+def tls_credentials(
+    authority: str | Path | None = None,
+    key: str | Path | None = None,
+    certificate: str | Path | None = None,
+) -> grpc.ChannelCredentials:
+    """Returns credentials for an encrypted connection, from PEM files.
+
+    Args:
+        authority: Who signed the server's certificate; the system's for none.
+        key: The client's private key, where the server asks for a certificate.
+        certificate: The client's certificate chain.
+    """
+    files = (authority, key, certificate)
+    return grpc.ssl_channel_credentials(
+        *(Path(path).read_bytes() if path else None for path in files)
+    )
+
+
+def _opened(sources):
+    for number, source in enumerate(sources):
+        if isinstance(source, np.ndarray):
+            if source.ndim != 3 or source.shape[-1] != 3 or source.dtype != np.uint8:
+                raise UsageError(
+                    "Expected an (H, W, 3) uint8 RGB array. Received: "
+                    f"{source.shape} {source.dtype}."
+                )
+            picture = Picture(source)
+            yield str(number), Footage(None, np.zeros(1, np.int64), _once(picture))
+        else:
+            path = Path(source)
+            yield str(path), open_footage(Video(str(path), path, "", 0, "", ()))
+
+
+def _once(picture):
+    return lambda: iter([picture])
+
+
+def _faces(name, footage, rate, faces):
+    most = MOST_FACES if faces == "all" else 1
+    find = FaceTracks(FaceFinder(thorough=most > 1), most)
+    for picture in sampled(footage, **rate):
+        for face in find(picture):
+            moment = {
+                "source": name,
+                "frame_index": picture.index,
+                "time": float(picture.time),
+                "track": face.track,
+                "box": face.box,
+            }
+            yield moment, FaceRegion.cut(picture, face.box)
+
+
+def _advice(code):
+    advice = {
+        grpc.StatusCode.UNAVAILABLE: "Is it running, and is the address right? To "
+        "start one here: sfcl serve RUN.",
+        grpc.StatusCode.NOT_FOUND: "Give the name under which the model is served.",
+        grpc.StatusCode.DEADLINE_EXCEEDED: "Is it running (sfcl serve RUN), and can it "
+        "be reached? If so, give more time, or a smaller batch.",
+        grpc.StatusCode.RESOURCE_EXHAUSTED: "It is busy. Try again later.",
+        grpc.StatusCode.INVALID_ARGUMENT: "Is the model one that `sfcl export` made?",
+    }
+    return advice.get(code, "See the server's own messages.")
