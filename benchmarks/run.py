@@ -19,6 +19,9 @@ BENCHMARKS = (
     ("training.py",),
     ("model.py", "tiny"),
     ("model.py", "paper"),
+    ("serving.py",),
+    ("engines.py", "tiny"),
+    ("engines.py", "paper"),
 )
 HELP_SECONDS = 0.4
 

@@ -23,7 +23,15 @@ _PACKAGES = (
     "rich",
     "tensorboard",
 )
-_OPTIONAL = {"scikit-image": "demo", "scikit-learn": "tune", "tensorflow-io": "io"}
+_OPTIONAL = {
+    "scikit-image": "demo",
+    "scikit-learn": "tune",
+    "ray": "cluster",
+    "tensorflow-serving-api": "serve",
+    "openvino": "openvino",
+    "onnxruntime": "onnx",
+    "tensorflow-io": "io",
+}
 
 
 def add_arguments(parser):

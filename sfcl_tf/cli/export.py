@@ -119,7 +119,7 @@ def _export(args, config, model, place, run_dir):
     from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import Predictions
-    from sfcl_tf.serving.extra import MODEL_NAME
+    from sfcl_tf.serving.names import MODEL_NAME
     from sfcl_tf.storage import at_hand, location
 
     version = str(args.version or config.export.version)

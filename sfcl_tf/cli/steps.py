@@ -84,7 +84,7 @@ def export_run(model, config, run_dir, path, results, pipeline=None, logits=()):
     """
     from sfcl_tf.evaluation import Calibration
     from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
-    from sfcl_tf.serving.warmup import NAME
+    from sfcl_tf.serving.names import WARMUP
 
     compared = pipeline is not None
     say(f"Exporting the SavedModel{' and comparing it with Keras' * compared}.")
@@ -103,7 +103,7 @@ def export_run(model, config, run_dir, path, results, pipeline=None, logits=()):
         )
 
     extra = extra_files(run_dir, config, results)
-    if NAME not in extra:
+    if WARMUP not in extra:
         say(
             "Without warm-up requests: tensorflow-serving-api is not installed "
             '(pip install "sfcl_tf[serve]"). The first requests to a server will be '

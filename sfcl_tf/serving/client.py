@@ -28,7 +28,7 @@ from sfcl_tf.data.prepare_video import MOST_FACES
 from sfcl_tf.data.region import context_region
 from sfcl_tf.data.sampling import sampled
 from sfcl_tf.errors import ModelError, UsageError
-from sfcl_tf.serving.extra import MODEL_NAME
+from sfcl_tf.serving.names import MODEL_NAME
 
 # What every gRPC server takes, whatever its settings: its default is 4 MB.
 _REQUEST_BYTES = 3_500_000

@@ -8,10 +8,8 @@ from typing import Any
 from sfcl_tf.config import Config, to_toml
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.serving.model_card import model_card
-from sfcl_tf.serving.warmup import NAME, warmup_file
-
-MODEL_NAME = "sfcl"
-"""The name under which a model is served unless somebody says otherwise."""
+from sfcl_tf.serving.names import MODEL_NAME, WARMUP
+from sfcl_tf.serving.warmup import warmup_file
 
 
 def extra_files(
@@ -40,5 +38,5 @@ def extra_files(
     if calibration.is_file():
         files["calibration.json"] = calibration.read_bytes()
     if requests := warmup_file(model_name):
-        files[NAME] = requests
+        files[WARMUP] = requests
     return files

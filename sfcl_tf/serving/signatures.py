@@ -75,6 +75,11 @@ class Signatures:
             tf.TensorSpec((SIDA_SIZE,), tf.float32),
         )
         # Each traced once, whatever the number of signatures.
+        self._prepare = tf.function(
+            self._from_encoded,
+            input_signature=[tf.TensorSpec((None,), tf.string)],
+            autograph=False,
+        )
         batched = [
             tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in self._specs
         ]
@@ -105,7 +110,7 @@ class Signatures:
             `logit` and `score`, `(B,)` float32, `verdict` and `status`, `(B,)` string.
         """
         _bound(tf.size(image_bytes))
-        return self._score(*self._each(self._prepare_encoded, image_bytes))
+        return self._score(*self._prepare(image_bytes))
 
     def score_crops(self, crops):
         """Scores face crops of one size, `(B, H, W, 3)` uint8 RGB; see above."""
@@ -145,7 +150,7 @@ class Signatures:
             model has one; `status`.
         """
         _bound(tf.size(image_bytes))
-        inputs, status = self._each(self._prepare_encoded, image_bytes)
+        inputs, status = self._prepare(image_bytes)
         found = _of_usable(self._forward, inputs, status)
         del found["logit"]
         return found | {"status": status}
@@ -164,7 +169,7 @@ class Signatures:
             Selvaraju et al., 2017, arXiv:1610.02391.
         """
         _bound(tf.size(image_bytes))
-        inputs, status = self._each(self._prepare_encoded, image_bytes)
+        inputs, status = self._prepare(image_bytes)
         found = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
         score = tf.sigmoid(found["logit"] / self._calibration.temperature)
         return found | {"score": score, "status": status}
@@ -200,6 +205,9 @@ class Signatures:
             "verdict": tf.where(tf.equal(status, ""), verdict, ""),
             "status": status,
         }
+
+    def _from_encoded(self, image_bytes):
+        return self._each(self._prepare_encoded, image_bytes)
 
     def _prepare_encoded(self, encoded):
         image, problem = decode_bounded(encoded)

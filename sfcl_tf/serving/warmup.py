@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-NAME = "tf_serving_warmup_requests"
-"""The file in `assets.extra/` that TensorFlow Serving looks for."""
-
 _SIDE = 256
 _BATCHES = (1, 16)
 
@@ -50,7 +47,7 @@ def warmup_file(model_name: str) -> bytes | None:
     except ImportError:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, NAME)
+        path = Path(folder, "requests")
         with tf.io.TFRecordWriter(str(path)) as writer:
             for signature, inputs in warmup_inputs():
                 log = prediction_log_pb2.PredictionLog()

@@ -65,6 +65,28 @@ def served(tmp_path_factory):
     return Served(path, model, config, calibration, crops, logits)
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A model with statistics of its own, batches of crops, and Keras's logits."""
+    keras.utils.set_random_seed(0)
+    config = small_config()
+    model = small_model(config)
+    rng = np.random.default_rng(0)
+    for layer, deviation in (("standardize_dct", 40.0), ("standardize_sida", 1.0)):
+        std = model.get_layer(layer).std
+        model.get_layer(layer).set_statistics(
+            rng.normal(0, 0.1, std.shape), rng.uniform(0.5, 1, std.shape) * deviation
+        )
+    folder = tmp_path_factory.mktemp("records")
+    pipeline = InputPipeline(small_manifest(folder), config)
+    batches = [
+        {name: value.numpy() for name, value in inputs.items()}
+        for inputs, _, _ in pipeline.evaluation("test")
+    ]
+    logits = np.concatenate([Predictor(model)(batch) for batch in batches])
+    return model, batches, logits
+
+
 def png(image) -> bytes:
     """Encodes RGB as PNG."""
     return cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()

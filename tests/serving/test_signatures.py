@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from small_data import small_config
 
-from sfcl_tf.serving.signatures import MAX_EXPLAINED, MAX_FACES
+from sfcl_tf.serving.signatures import MAX_BOXES, MAX_FACES
 
 from .conftest import BAD_IMAGES, jpeg, png
 
@@ -103,11 +103,10 @@ def test_one_bad_image_stays_its_own_problem(ask, served):
         batch += [bad, good]
     batch += [good[: len(good) // 2], jpeg(served.crops[0])[:-400]]
     for name in ("serving_default", "features", "explain"):
-        chosen = batch if name != "explain" else batch[:MAX_EXPLAINED]
-        found = ask(name, image_bytes=chosen)
+        found = ask(name, image_bytes=batch)
         status = found.pop("status").astype(str)
         found.pop("verdict", None)
-        for row, image in enumerate(chosen):
+        for row, image in enumerate(batch):
             for output, values in found.items():
                 if image == good:
                     np.testing.assert_allclose(
@@ -116,12 +115,9 @@ def test_one_bad_image_stays_its_own_problem(ask, served):
                     assert np.isfinite(values[row]).all()
                 else:
                     assert np.isnan(values[row]).all(), (row, output)
-        assert all(
-            (s == "") == (i == good) for s, i in zip(status, chosen, strict=True)
-        )
+        assert all((s == "") == (i == good) for s, i in zip(status, batch, strict=True))
         for place, (_, told) in enumerate(BAD_IMAGES.values()):
-            if 2 * place + 1 < len(chosen):
-                assert told in status[2 * place + 1]
+            assert told in status[2 * place + 1]
     assert "decodes as a whole" in ask(image_bytes=batch)["status"].astype(str)[-1]
 
 
@@ -179,14 +175,29 @@ def test_empty_requests_have_empty_answers(ask):
         ("crops", {"crops": np.zeros((MAX_FACES + 1, 0, 0, 3), np.uint8)}),
         (
             "frame",
-            {"image_bytes": [b""], "boxes": np.zeros((1, MAX_FACES + 1, 4), "f")},
+            {"image_bytes": [b""], "boxes": np.zeros((1, MAX_BOXES + 1, 4), "f")},
         ),
-        ("explain", {"image_bytes": [b""] * (MAX_EXPLAINED + 1)}),
+        (
+            "frame",
+            {"image_bytes": [b""] * 100, "boxes": np.zeros((100, 20, 4), "f")},
+        ),
+        ("explain", {"image_bytes": [b""] * (MAX_FACES + 1)}),
     ],
 )
 def test_a_request_has_a_bounded_number_of_faces(ask, name, inputs):
     with pytest.raises(tf.errors.InvalidArgumentError, match="Expected at most"):
         ask(name, **inputs)
+
+
+def test_more_faces_than_go_through_the_network_together(ask, served):
+    rows = np.arange(75) % len(served.crops)
+    found = ask("crops", crops=np.stack(served.crops)[rows])["logit"]
+    np.testing.assert_allclose(found, served.logits[rows], atol=1e-5)
+    encoded = np.array([png(crop) for crop in served.crops], object)[rows[:19]]
+    found = ask("explain", image_bytes=encoded.tolist())
+    np.testing.assert_allclose(found["logit"], served.logits[rows[:19]], atol=1e-5)
+    alone = ask("explain", image_bytes=[encoded[-1]])
+    np.testing.assert_allclose(found["bands"][-1], alone["bands"][0], atol=1e-4)
 
 
 def test_as_many_frames_as_rows_of_boxes(ask):

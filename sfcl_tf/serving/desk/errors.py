@@ -13,6 +13,9 @@ _HTTP = {
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
+BUG = "The server failed. Its own messages say more."
+"""What a client is told of an error that nobody foresaw."""
+
 
 class RequestError(Exception):
     """A request that is refused.

@@ -4,6 +4,8 @@ Messages are parsed by the handlers, not by gRPC, which would tell a client of d
 bytes no more than UNKNOWN.
 """
 
+from collections.abc import Callable
+
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -15,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from sfcl_tf.serving.desk.admission import Admission
-from sfcl_tf.serving.desk.errors import RequestError, invalid
+from sfcl_tf.serving.desk.errors import BUG, RequestError, invalid
 from sfcl_tf.serving.desk.store import ModelStore
 from sfcl_tf.serving.desk.tensors import from_proto
 
@@ -44,10 +46,18 @@ class GrpcApi:
         store: Gives the version to ask.
         admission: Bounds what is worked on.
         most_bytes: Most bytes of a message.
+        on_event: Called with a line to be told.
     """
 
-    def __init__(self, store: ModelStore, admission: Admission, most_bytes: int):
+    def __init__(
+        self,
+        store: ModelStore,
+        admission: Admission,
+        most_bytes: int,
+        on_event: Callable[[str], None],
+    ):
         self._store = store
+        self._tell = on_event
         self._admission = admission
         self._most_bytes = most_bytes
         self._health = health.aio.HealthServicer()
@@ -61,7 +71,7 @@ class GrpcApi:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
         services = {
             PREDICTION: {
-                "Predict": (self._predict, predict_pb2.PredictRequest),
+                "Predict": (self._predict, predict_pb2.PredictRequest, True),
                 "GetModelMetadata": (
                     self._metadata,
                     get_model_metadata_pb2.GetModelMetadataRequest,
@@ -92,7 +102,7 @@ class GrpcApi:
                 service, status.SERVING if serving else status.NOT_SERVING
             )
 
-    def _handler(self, answer, kind):
+    def _handler(self, answer, kind, costly=False):
         def work(raw):
             try:
                 request = kind.FromString(raw)
@@ -104,11 +114,16 @@ class GrpcApi:
 
         async def handle(raw, context):
             try:
+                if not costly:
+                    return work(raw)
                 return await self._admission.run(
                     work, raw, timeout=context.time_remaining()
                 )
             except RequestError as error:
                 await context.abort(error.code, str(error))
+            except Exception as error:
+                self._tell(f"A bug, please report it: {error!r}")
+                await context.abort(grpc.StatusCode.INTERNAL, BUG)
 
         return grpc.unary_unary_rpc_method_handler(handle)
 

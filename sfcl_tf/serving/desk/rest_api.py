@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 
 from aiohttp import web
 from google.protobuf import json_format
 
 from sfcl_tf.serving.desk.admission import Admission
-from sfcl_tf.serving.desk.errors import RequestError, invalid
+from sfcl_tf.serving.desk.errors import BUG, RequestError, invalid
 from sfcl_tf.serving.desk.grpc_api import signature_map, status_response
 from sfcl_tf.serving.desk.store import ModelStore
 from sfcl_tf.serving.desk.tensors import from_json, to_json
@@ -24,14 +25,22 @@ class RestApi:
         store: Gives the version to ask.
         admission: Bounds what is worked on.
         most_bytes: Most bytes of a body.
+        on_event: Called with a line to be told.
     """
 
-    def __init__(self, store: ModelStore, admission: Admission, most_bytes: int):
+    def __init__(
+        self,
+        store: ModelStore,
+        admission: Admission,
+        most_bytes: int,
+        on_event: Callable[[str], None],
+    ):
         self._store = store
+        self._tell = on_event
         self._admission = admission
         self._most_bytes = most_bytes
         self.app = web.Application(
-            client_max_size=most_bytes, middlewares=[_errors_as_json]
+            client_max_size=most_bytes, middlewares=[self._errors_as_json]
         )
         for place in (_MODEL, _VERSION):
             self.app.router.add_post(f"{place}:predict", self._predict)
@@ -44,7 +53,7 @@ class RestApi:
                 raw = await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        return await self._answer(self._work, request, raw)
+        return _json(await self._admission.run(self._work, *_meant(request), raw))
 
     def _work(self, name, number, raw):
         version = self._store.get(name, number)
@@ -59,46 +68,48 @@ class RestApi:
             raise invalid('Expected text in "signature_name".')
         signature = version.signature(signature_name)
         inputs, by_row = from_json(body, signature, self._most_bytes)
-        return to_json(version.predict(signature_name, inputs), by_row)
+        outputs = version.predict(signature_name, inputs)
+        return json.dumps(to_json(outputs, by_row))
 
     async def _metadata(self, request):
-        def work(name, number):
-            version = self._store.get(name, number)
-            signatures = json_format.MessageToDict(
-                signature_map(version), preserving_proto_field_name=True
-            )
-            spec = {"name": name, "version": str(version.number)}
-            metadata = {"signature_def": signatures}
-            return {"model_spec": spec, "metadata": metadata}
-
-        return await self._answer(work, request)
+        version = self._store.get(*_meant(request))
+        signatures = json_format.MessageToDict(
+            signature_map(version), preserving_proto_field_name=True
+        )
+        spec = {"name": self._store.name, "version": str(version.number)}
+        metadata = {"signature_def": signatures}
+        return _json(json.dumps({"model_spec": spec, "metadata": metadata}))
 
     async def _status(self, request):
-        def work(name, number):
-            return json_format.MessageToDict(
-                status_response(self._store, name, number),
+        return _json(
+            json_format.MessageToJson(
+                status_response(self._store, *_meant(request)),
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
-
-        return await self._answer(work, request)
-
-    async def _answer(self, work, request, *arguments):
-        number = request.match_info.get("version")
-        number = int(number) if number else None
-        text = await self._admission.run(
-            lambda: json.dumps(work(request.match_info["name"], number, *arguments))
         )
-        return web.Response(text=text, content_type="application/json")
+
+    @web.middleware
+    async def _errors_as_json(self, request, handler):
+        try:
+            return await handler(request)
+        except RequestError as error:
+            told, status = str(error), error.http_status
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            told, status = error.reason, error.status
+        except Exception as error:
+            self._tell(f"A bug, please report it: {error!r}")
+            told, status = BUG, 500
+        return web.json_response({"error": told}, status=status)
 
 
-@web.middleware
-async def _errors_as_json(request, handler):
-    try:
-        return await handler(request)
-    except RequestError as error:
-        return web.json_response({"error": str(error)}, status=error.http_status)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return web.json_response({"error": error.reason}, status=error.status)
+def _meant(request):
+    """Returns the model's name and the version's number that a path has."""
+    number = request.match_info.get("version")
+    return request.match_info["name"], int(number) if number else None
+
+
+def _json(text):
+    return web.Response(text=text, content_type="application/json")

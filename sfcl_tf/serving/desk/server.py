@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import ipaddress
 import signal
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+import tensorflow as tf
 from aiohttp import web
 
 from sfcl_tf.errors import UsageError
@@ -80,6 +82,8 @@ def serve(
         ModelError: If there is no version that can be loaded.
         UsageError: If a port is taken, or certificates do not fit.
     """
+    # It takes longer than the rest of the start, and made no call faster.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     asyncio.run(_Server(base, name, settings, on_event).run())
 
 
@@ -94,7 +98,7 @@ class _Server:
         settings = self._settings
         # Made without REST too: it tells of keys that do not fit, which gRPC does not.
         self._ssl = _ssl_context(settings.tls) if settings.tls else None
-        limits = self._store, self._admission, settings.request_bytes
+        limits = self._store, self._admission, settings.request_bytes, self._tell
         api = GrpcApi(*limits)
         runner = web.AppRunner(RestApi(*limits).app, access_log=None)
         stopping = asyncio.Event()
@@ -111,7 +115,7 @@ class _Server:
             await self._load(stopping)
             if not stopping.is_set():
                 await api.set_serving(True)
-                self._store.watch(settings.poll, lambda: None)
+                self._store.watch(settings.poll)
                 self._tell(f"Ready: {', '.join(places)}.")
             await stopping.wait()
             self._tell("Stopping: calls that have begun are answered.")
@@ -129,6 +133,7 @@ class _Server:
         await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         await loading
+        gc.enable()  # the command turns it off until here
 
     def _bind(self, server):
         settings = self._settings

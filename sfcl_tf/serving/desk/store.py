@@ -1,6 +1,7 @@
 """The version that is served: the newest below a folder, exchanged as it changes."""
 
 import dataclasses
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -68,13 +69,15 @@ class ModelStore:
             )
         self._exchange(number)
 
-    def watch(self, seconds: float, on_exchange: Callable[[], None]) -> None:
+    def watch(self, seconds: float) -> None:
         """Looks for newer versions every so many seconds, in a thread of its own."""
 
         def look():
             while not self._stopped.wait(seconds):
-                if self._look():
-                    on_exchange()
+                try:
+                    self._look()
+                except OSError as error:
+                    self._tell(f"Cannot look for newer versions: {error}.")
 
         self._watcher = threading.Thread(target=look, name="versions", daemon=True)
         self._watcher.start()
@@ -114,22 +117,19 @@ class ModelStore:
         """Returns the states of all versions seen, the newest first."""
         return dict(sorted(self._states.items(), reverse=True))
 
-    def _look(self) -> bool:
+    def _look(self) -> None:
         number = self._newest()
         current = self._current.number if self._current else None
         if number is None or number == current:
-            return False
+            return
         if self._failed.get(number) == self._fingerprint(number):
-            return False
+            return
         try:
             self._exchange(number)
         except ModelError as error:
             self._tell(str(error))
-            return False
-        return True
 
     def _newest(self):
-        """The newest version that is there as a whole; a failed one may be older."""
         found = [
             int(path.name)
             for path in self.base.iterdir()
@@ -155,6 +155,8 @@ class ModelStore:
         self._states[number] = VersionState("AVAILABLE")
         if before is not None:
             self._states[before.number] = VersionState("END")
+            del before
+            gc.collect()  # a graph's parts refer to each other
         told = f"after {requests} warm-up requests" if requests else "without warm-up"
         self._tell(f"Version {number} of {self.name} answers, {told}.")
 

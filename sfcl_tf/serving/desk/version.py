@@ -1,6 +1,10 @@
 """One version of a model: loaded, warmed up, asked."""
 
+import collections
+import dataclasses
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +16,11 @@ from sfcl_tf.errors import ModelError
 from sfcl_tf.serving.desk.batching import Batched, Batching
 from sfcl_tf.serving.desk.errors import from_tensorflow, invalid
 from sfcl_tf.serving.desk.tensors import from_proto
-from sfcl_tf.serving.savedmodel import EXTRA
-from sfcl_tf.serving.warmup import NAME
+from sfcl_tf.serving.names import EXTRA, WARMUP
 
 DEFAULT = "serving_default"
+# Each takes a second to prepare for batches; those who ask send several faces at once.
+_ALONE = ("frame", "features", "explain")
 
 
 class ModelVersion:
@@ -41,8 +46,9 @@ class ModelVersion:
                 f"Expected a SavedModel in {path}. Received: {_first_line(error)} "
                 "Export it again: sfcl export RUN --to DIR."
             ) from error
+        alone = dataclasses.replace(batching, most=1)
         self._functions = {
-            name: Batched(function, batching)
+            name: Batched(function, alone if name in _ALONE else batching)
             for name, function in self._loaded.signatures.items()
         }
 
@@ -88,17 +94,24 @@ class ModelVersion:
         Raises:
             RequestError: If one of them cannot be answered.
         """
-        file = self.path / EXTRA / NAME
+        file = self.path / EXTRA / WARMUP
         if not file.is_file():
             return 0
-        records = list(tf.data.TFRecordDataset(str(file)))
-        for record in records:
+        requests = collections.defaultdict(list)
+        for record in tf.data.TFRecordDataset(str(file)):
             log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
             request = log.predict_log.request
-            name = request.model_spec.signature_name
-            inputs = from_proto(request.inputs, self.signature(name), 1 << 30)
-            self.predict(name, inputs)
-        return len(records)
+            requests[request.model_spec.signature_name].append(request.inputs)
+
+        def replay(name):
+            for inputs in requests[name]:
+                arrays = from_proto(inputs, self.signature(name), 1 << 30)
+                self.predict(name, arrays)
+
+        # Preparing a function is work for one core.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(replay, requests))
+        return sum(map(len, requests.values()))
 
 
 def _signature_defs(path):

@@ -1,0 +1,182 @@
+"""`sfcl export --format openvino|onnx`: a run's model for another engine."""
+
+import math
+
+from sfcl_tf.cli import options
+from sfcl_tf.cli.console import progress, say
+
+_CALIBRATION_CROPS = 256
+_AUC_CROPS = 4096
+_BATCH = 16
+
+
+def run(args, config, model, place, run_dir):
+    """Exports a run's model for an engine, and says what was written and compared.
+
+    Args:
+        args: `format`, `precision`, `to` and `records`, the last three possibly
+            `None`.
+        config: The run's configuration.
+        model: Its model.
+        place: Where the run lies.
+        run_dir: The local folder that holds it.
+
+    Raises:
+        UsageError: If there is no such engine, or the folder holds something else.
+        DataError: If int8 is asked for without records to calibrate on.
+        ModelError: If a package is missing, or the engine differs from Keras.
+    """
+    from sfcl_tf.serving.engines import export_engine
+    from sfcl_tf.serving.engines.export import require_exportable
+    from sfcl_tf.storage import at_hand, location
+
+    format, precision = args.format, args.precision or "float32"
+    require_exportable(format, precision)
+    name = f"{format}-{precision}"
+    base = location(args.to) if args.to else run_dir / "engines" / name
+    told = base if args.to else place / "engines" / name
+    crops = _Crops(args, config)
+    if precision == "int8":
+        crops.require_calibration()
+    with at_hand(base) as (path, _):
+        require_exportable(format, precision, path)
+        say(f"Converting the model for {format} in {precision}.")
+        record = export_engine(
+            model,
+            path,
+            format,
+            precision,
+            calibration=crops.batches("train", _CALIBRATION_CROPS),
+            check=lambda engine: _compare(engine, model, crops),
+            run_dir=run_dir,
+        )
+    say(f"Engine {told}{_told(record)}")
+
+
+def _compare(engine, model, crops):
+    """Holds an engine against Keras, as far as records are at hand."""
+    import numpy as np
+
+    from sfcl_tf.evaluation import Predictor, roc_auc
+    from sfcl_tf.serving.engines import verify_engine
+    from sfcl_tf.serving.engines.graph import in_float32
+
+    keras = Predictor(in_float32(model))
+
+    def compared(split, most):
+        """The largest difference, the labels, Keras's logits and the engine's."""
+        labels, logits, found, largest = [], [], [], 0.0
+        with progress() as bar:
+            task = bar.add_task(
+                f"comparing on {split}", total=crops.count(split, most), note=""
+            )
+            for batch in crops.batches(split, most):
+                labels.append(batch["label"])
+                logits.append(keras({n: batch[n] for n in ("image", "sida")}))
+                difference, scores = verify_engine(engine, [batch], logits[-1])
+                found.append(scores)
+                largest = max(largest, difference)
+                bar.advance(task, len(scores))
+        return largest, *map(np.concatenate, (labels, logits, found))
+
+    record = {}
+    if count := crops.count("test", crops.config.export.verify_frames):
+        largest, *_ = compared("test", crops.config.export.verify_frames)
+        record |= {"crops_compared": count, "max_abs_difference": largest}
+    if engine.precision != "float32" and crops.count("val", _AUC_CROPS):
+        _, labels, logits, found = compared("val", _AUC_CROPS)
+        if len(set(labels.tolist())) == 2:
+            record["validation"] = {
+                "crops": len(labels),
+                "auc_keras": roc_auc(labels, logits),
+                "auc_engine": roc_auc(labels, found),
+            }
+    return record
+
+
+def _told(record):
+    if "crops_compared" in record:
+        text = (
+            f", which differs from Keras by at most "
+            f"{record['max_abs_difference']:.1e} in the logit on "
+            f"{record['crops_compared']} test crops."
+        )
+    else:
+        text = (
+            ". Not compared with Keras: no records of the run's test split are at hand."
+        )
+    if record["precision"] == "float32":
+        return text
+    if "validation" not in record:
+        return f"{text} AUC not measured: the validation split has no two classes here."
+    auc = record["validation"]
+    before, after = auc["auc_keras"], auc["auc_engine"]
+    return (
+        f"{text} AUC on {auc['crops']} crops of the validation split: {before:.4f} -> "
+        f"{after:.4f} ({after - before:+.4f})."
+    )
+
+
+class _Crops:
+    """The model's inputs from a run's records, as many as are at hand."""
+
+    def __init__(self, args, config):
+        from sfcl_tf.data.cards import load_card
+        from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+        from sfcl_tf.data.pipeline import InputPipeline
+
+        self.config = config
+        card = load_card(config.data.dataset)
+        self._folder = records_folder(
+            card, Settings.of(config.data), options.records(args)
+        )
+        manifest = read_manifest(self._folder)
+        manifest = manifest and manifest.of_methods(config.data.methods)
+        self._pipeline = InputPipeline(manifest, config) if manifest else None
+
+    def require_calibration(self):
+        """Raises where there is nothing to calibrate int8 on."""
+        from sfcl_tf.errors import DataError
+
+        if not self.count("train", 1):
+            raise DataError(
+                "Expected records of the run's training split, on which int8 is "
+                f"calibrated. Received: none in {self._folder}. Prepare them (sfcl "
+                "prepare), or name their folder with --records."
+            )
+
+    def _step(self, split, most):
+        """Returns how many records of a split there are, and which are taken."""
+        if self._pipeline is None:
+            return 0, 1
+        videos = self._pipeline.manifest.split(split)
+        total = sum(video["records"] for video in videos)
+        return total, max(1, math.ceil(total / most))
+
+    def count(self, split, most):
+        """Returns how many crops `batches` gives."""
+        total, every = self._step(split, most)
+        return math.ceil(total / every)
+
+    def batches(self, split, most):
+        """Yields `{image, sida, label}` of at most so many crops, evenly spread."""
+        if not self.count(split, most):
+            return
+        import numpy as np
+
+        from sfcl_tf.data.inputs import model_inputs, tf_basis
+        from sfcl_tf.data.pipeline import readable
+
+        basis, model = tf_basis(), self.config.model
+        channels = self.config.data.dct_channels
+
+        def example(crop, label, _):
+            inputs = model_inputs(
+                crop, model.image_size, basis, channels, sida=model.reads_sida
+            )
+            return {**inputs, "label": label}
+
+        _, every = self._step(split, most)
+        dataset = self._pipeline.crops(split, every).map(example).batch(_BATCH)
+        for batch in readable(dataset, f"the split {split}"):
+            yield {name: np.asarray(value) for name, value in batch.items()}

@@ -1,0 +1,26 @@
+"""A trained model on other engines: OpenVINO and ONNX Runtime beside TensorFlow.
+
+Each takes `{image, sida}`, as `sfcl_tf.data.inputs.model_inputs` makes them, and gives
+the logit. An exported engine is a folder that is usable alone: the model's file,
+`engine.json`, and the run's configuration and calibration.
+
+Names resolve when they are first used: loading an engine needs no converter.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "Engine": "base",
+    "available_engines": "load",
+    "export_engine": "export",
+    "load_engine": "load",
+    "verify_engine": "verify",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        module = importlib.import_module(f"sfcl_tf.serving.engines.{_PUBLIC[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module 'sfcl_tf.serving.engines' has no attribute {name!r}")
