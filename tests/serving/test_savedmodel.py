@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from helpers import small_model
 from small_data import small_config, small_manifest
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import ModelError
@@ -171,6 +172,20 @@ def test_real_crops_and_frames_have_keras_scores(served, media, face_crops, tmp_
         answers["frame/score"] = answers["serving_default/score"]
         last = served.model.get_layer("logit")
         check_answers(answers, served.keras(crops), served.calibration, last)
+
+
+def test_the_graph_holds_nothing_that_nobody_needs(served):
+    raw = (served.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(raw).meta_graphs
+    functions = graph.graph_def.library.function
+    nodes = [node for function in functions for node in function.node_def]
+    assert {"Conv2D", "Conv2DBackpropInput"} <= {node.op for node in nodes}
+    assert "Conv2DBackpropFilter" not in {node.op for node in nodes}
+    assert not any("_gradient_op_type" in node.attr for node in nodes)
+    for node in nodes:
+        if "config_proto" in node.attr:
+            config = config_pb2.ConfigProto.FromString(node.attr["config_proto"].s)
+            assert config.graph_options.rewrite_options.disable_meta_optimizer
 
 
 def test_agrees_with_keras_on_every_frame(served):
