@@ -5,6 +5,7 @@ import sys
 import tempfile
 
 _WARNINGS_OFF = "2"
+_QUIET = (_WARNINGS_OFF, "3")
 
 
 def import_tensorflow() -> None:
@@ -15,7 +16,7 @@ def import_tensorflow() -> None:
     """
     # Set for the processes of a pool too, which come here as well.
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _WARNINGS_OFF)
-    if level != _WARNINGS_OFF or "tensorflow" in sys.modules:
+    if level not in _QUIET or "tensorflow" in sys.modules:
         import tensorflow
 
         return

@@ -13,6 +13,8 @@ where their records are at hand. OpenVINO and ONNX files hold the network alone.
 
 from sfcl_tf.cli import options
 
+MOST_VERSION = 10**18
+
 
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
@@ -77,8 +79,10 @@ def run(args):
 def _check(args):
     from sfcl_tf.errors import UsageError
 
-    if args.version is not None and args.version < 1:
-        raise UsageError(f"Expected --version of at least 1. Received: {args.version}.")
+    if args.version is not None and not 1 <= args.version <= MOST_VERSION:
+        raise UsageError(
+            f"Expected --version of 1 to {MOST_VERSION}. Received: {args.version}."
+        )
     if not args.run_dir and not args.kit:
         raise UsageError(
             "Expected a run's directory. Received none. `sfcl runs` lists them."
@@ -139,6 +143,11 @@ def _export(args, config, model, place, run_dir):
     comparable = bool(len(logits)) and len(logits) == records
     compare = (InputPipeline(manifest, config), logits) if comparable else ()
     with at_hand(base / version) as (path, _):
+        if path.exists():
+            say(
+                f"Version {version} is there and is replaced. A server that has loaded "
+                "it keeps what it has; to roll out, take a new --version."
+            )
         result = export_run(
             model, config, run_dir, path, read_results(run_dir), *compare
         )

@@ -11,6 +11,8 @@ exchanged without a dropped request when a newer one appears.
 """
 
 import gc
+import os
+import sys
 from pathlib import Path
 
 from sfcl_tf.serving.names import MODEL_NAME
@@ -98,6 +100,8 @@ def run(args):
     from sfcl_tf.cli.console import say
     from sfcl_tf.quiet import import_tensorflow
 
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what matters is told by us
+
     import_tensorflow()
     settings = settings_of()
     from sfcl_tf.serving.desk.server import is_loopback, serve
@@ -107,7 +111,14 @@ def run(args):
             f"Warning: {args.host} may be reached by others, and nobody is asked for a "
             "certificate. See --client-ca."
         )
-    serve(base, args.name, settings, say)
+    code = 0
+    try:
+        serve(base, args.name, settings, say)
+    except KeyboardInterrupt:
+        code = 130
+    # A model that is still being loaded can be neither stopped nor waited for.
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _checked(args):
@@ -134,6 +145,10 @@ def _checked(args):
                 f"Expected --{option.replace('_', '-')} of {least} to 65535. "
                 f"Received: {value}."
             )
+    if args.port == args.rest_port and args.port:
+        raise UsageError(
+            f"Expected two different ports. Received: {args.port} for gRPC and REST."
+        )
     if bool(args.tls_key) != bool(args.tls_cert) or (
         args.client_ca and not args.tls_key
     ):

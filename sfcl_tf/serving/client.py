@@ -13,6 +13,7 @@ import collections
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ _RETRY = {
     "backoffMultiplier": 3,
     "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
 }
+_ADDRESS = re.compile(r"(dns:///)?(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d+|unix:.+")
 _SERVICE = {
     "methodConfig": [{"name": [{}], "retryPolicy": _RETRY}],
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -144,6 +146,11 @@ class Client:
                 f"Expected the packages of the extra [serve]. Received: {error}. "
                 'Install them: pip install "sfcl_tf[serve]".'
             ) from error
+        if not _ADDRESS.fullmatch(address):
+            raise UsageError(
+                f"Expected the address as HOST:PORT. Received: {address!r}. The port of "
+                "gRPC is 8500 unless the server was told otherwise."
+            )
         if batch < 1 or not timeout > 0:
             raise UsageError(
                 "Expected a batch of at least 1 and a timeout above 0. Received: "
@@ -199,13 +206,20 @@ class Client:
             ServerError: If the server does not answer.
             UsageError: If an argument is wrong.
         """
+        for name, value in (("fps", fps), ("frames", frames)):
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise UsageError(f"Expected {name} above 0. Received: {value!r}.")
+        if fps is not None and frames is not None:
+            raise UsageError("Expected fps or frames. Received both.")
         if faces not in ("largest", "all"):
             raise UsageError(
                 f'Expected faces of "largest" or "all". Received: {faces!r}.'
             )
         rate = {"fps": 2.0} if fps is None and frames is None else {}
         rate |= {k: v for k, v in (("fps", fps), ("frames", frames)) if v is not None}
-        single = isinstance(source, str | Path | np.ndarray)
+        single = not isinstance(source, Iterable) or isinstance(
+            source, str | bytes | Path | np.ndarray
+        )
         sources = [source] if single else source
         found = itertools.chain.from_iterable(
             _faces(name, footage, rate, faces) for name, footage in _opened(sources)
@@ -264,7 +278,8 @@ class Client:
         except grpc.RpcError as error:
             raise ServerError(
                 f"Expected scores from {self._address}. Received: "
-                f"{error.code().name}, {error.details()} {_advice(error.code())}"
+                f"{error.code().name}, {error.details().rstrip('.')}. "
+                f"{_advice(error.code())}"
             ) from error
         names = ("logit", "score", "verdict", "status")
         columns = [tf.make_ndarray(reply.outputs[name])[:, 0] for name in names]
@@ -300,6 +315,11 @@ def _opened(sources):
                 )
             picture = Picture(source)
             yield str(number), Footage(None, np.zeros(1, np.int64), _once(picture))
+        elif not isinstance(source, str | Path) or "://" in str(source):
+            raise UsageError(
+                "Expected the path of a video or an image on this machine, or an "
+                f"array. Received: {str(source)[:80]!r}."
+            )
         else:
             path = Path(source)
             yield str(path), open_footage(Video(str(path), path, "", 0, "", ()))

@@ -36,6 +36,7 @@ MAX_SIDE = 2304
 TOO_SMALL = f"Expected a face of at least {MIN_SIDE}x{MIN_SIDE} pixels on the grid."
 CROP_TOO_LARGE = f"Expected a face crop of at most {MAX_SIDE}x{MAX_SIDE} pixels."
 UNUSED = "No face: the box is empty."
+OUTSIDE = "No face: the box lies outside of the image."
 
 _PARALLEL = 16  # images prepared at a time, where there are as many cores
 _AT_ONCE = 32  # faces that go through the network together; more follow
@@ -223,14 +224,15 @@ class Signatures:
         image, problem = decode_bounded(encoded)
         margin = tf.constant(self._config.data.margin)
 
+        height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+
         def prepare(box):
-            used = tf.reduce_all(tf.math.is_finite(box)) & (
-                (box[2] > box[0]) & (box[3] > box[1])
-            )
-            unused = tf.where(tf.equal(problem, ""), UNUSED, problem)
-            return self._prepare_face(
-                image, box, margin, tf.where(used, problem, unused)
-            )
+            x0, y0, x1, y1 = tf.unstack(box)
+            used = tf.reduce_all(tf.math.is_finite(box)) & (x1 > x0) & (y1 > y0)
+            inside = (x1 > 0) & (y1 > 0) & (x0 < width) & (y0 < height)
+            told = tf.where(used, tf.where(inside, "", OUTSIDE), UNUSED)
+            told = tf.where(tf.equal(problem, ""), told, problem)
+            return self._prepare_face(image, box, margin, told)
 
         signature = (*self._specs, tf.TensorSpec((), tf.string))
         return tf.map_fn(

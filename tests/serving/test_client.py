@@ -107,8 +107,17 @@ def test_wrong_arguments_are_told(client, tmp_path):
         list(client.predict(np.zeros((20, 20, 3), np.uint8), faces="some"))
     with pytest.raises(DataError, match=r"absent\.mp4"):
         list(client.predict(tmp_path / "absent.mp4"))
+    for wrong in ({"fps": 0}, {"fps": "a"}, {"frames": -1}, {"fps": 1, "frames": 2}):
+        with pytest.raises(UsageError, match=r"fps|frames"):
+            list(client.predict(np.zeros((20, 20, 3), np.uint8), **wrong))
+    for wrong in (None, b"png", "http://127.0.0.1:1/x.mp4", [3]):
+        with pytest.raises(UsageError, match="on this machine"):
+            list(client.predict(wrong))
     with pytest.raises(UsageError, match="batch of at least 1"):
         Client(batch=0)
+    for wrong in ("127.0.0.1", "", "http://127.0.0.1:8500", "::1:8500"):
+        with pytest.raises(UsageError, match="HOST:PORT"):
+            Client(wrong)
 
 
 def test_another_model_is_told(server):

@@ -172,6 +172,17 @@ def test_wrong_requests_have_their_status(client, code, request_):
     assert caught.value.details()
 
 
+def test_too_many_faces_are_told_the_limit(client):
+    boxes = np.zeros((1, 33, 4), np.float32)
+    for request_, limit in (
+        (make_request(image_bytes=[b""] * 1025), "1024 faces"),
+        (make_request("frame", image_bytes=[b""], boxes=boxes), "32 boxes"),
+    ):
+        with pytest.raises(grpc.RpcError, match=f"at most {limit}") as caught:
+            client.prediction.Predict(request_, timeout=60)
+        assert caught.value.code() is Code.INVALID_ARGUMENT
+
+
 def test_a_version_that_is_not_served_is_not_found(client, server, encoded):
     request = make_request(image_bytes=encoded)
     request.model_spec.version.value = 7

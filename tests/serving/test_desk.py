@@ -219,6 +219,16 @@ def test_the_end_waits_for_calls_that_have_begun(served):
         assert server.lines[-1] == "Stopped."
 
 
+def test_ctrl_c_does_not_wait_for_the_model(served):
+    with desk(served.path.parent, ready=False) as server:
+        server.wait_for("Loading")
+        server.process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        assert server.ends() == 130
+        assert "answers" not in "".join(server.lines)
+        assert time.monotonic() - start < 20
+
+
 def test_nobody_is_told_ready_before_it_is(served):
     with desk(served.path.parent, ready=False) as server:
         server.wait_for("Listening")

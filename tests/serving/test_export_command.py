@@ -93,7 +93,8 @@ def test_kit_and_model_lie_where_the_kit_looks(finished, capsys, tmp_path):
     assert (folder / "saved_model.pb").is_file()
     assert Calibration.read(folder / "assets.extra").temperature == 1.5
     # Again: the kit's files are as they would be written, the model is replaced.
-    assert export("--kit", kit) == 0
+    assert export(finished, "--kit", kit, "--version", 3) == 0
+    assert "Version 3 is there and is replaced." in capsys.readouterr().out
     assert (folder / "saved_model.pb").is_file()
 
 
@@ -107,7 +108,8 @@ def test_kit_and_model_lie_where_the_kit_looks(finished, capsys, tmp_path):
         (("RUN", "--kit", "MINE", "--to", "x"), "--kit or --to"),
         (("RUN", "--kit", "MINE"), "to be empty, or to hold a kit"),
         (("RUN", "--format", "onnx", "--kit", "x"), "with a SavedModel"),
-        (("RUN", "--version", "0"), "--version of at least 1"),
+        (("RUN", "--version", "0"), "--version of 1 to"),
+        (("RUN", "--version", str(10**20)), "--version of 1 to"),
     ],
 )
 def test_what_cannot_be_is_a_usage_error(finished, tmp_path, capsys, options, told):

@@ -24,6 +24,7 @@ def serve(*arguments):
     [
         (("--port", 70000), "--port of 0 to 65535"),
         (("--rest-port", -2), "--rest-port of -1 to 65535"),
+        (("--port", 8501), "two different ports"),
         (("--max-batch", 0), "--max-batch of at least 1"),
         (("--max-concurrent", 0), "--max-concurrent of at least 1"),
         (("--poll", "nan"), "--poll of at least 0.05"),

@@ -133,6 +133,8 @@ def test_faces_of_a_frame_do_not_disturb_each_other(ask, served):
         "infinite": [30, 20, inf, 60],
         "tiny": [30, 20, 34, 24],
         "outside": [5000, 5000, 5040, 5040],
+        "left of it": [-90, 20, -50, 60],
+        "partly outside": [-20, 20, 20, 60],
         "enormous": [-1e30, -1e30, 1e30, 1e30],
     }
     boxes = np.array([list(rows.values())], np.float32)
@@ -140,12 +142,14 @@ def test_faces_of_a_frame_do_not_disturb_each_other(ask, served):
     found = ask("frame", image_bytes=[png(frame)], boxes=boxes)
     status = dict(zip(rows, found["status"][0].astype(str), strict=True))
     logit = dict(zip(rows, found["logit"][0], strict=True))
-    # A box is shifted into the frame: what is there is scored.
-    scored = {"good", "outside", "enormous"}
+    # A crop is shifted into the frame.
+    scored = {"good", "partly outside", "enormous"}
     assert {name for name, text in status.items() if not text} == scored
     assert logit["good"] == pytest.approx(alone, abs=1e-5)
     assert all(np.isnan(logit[name]) == (name not in scored) for name in rows)
     assert "box is empty" in status["unused"]
+    assert "outside of the image" in status["outside"]
+    assert "outside of the image" in status["left of it"]
     assert "at least 32x32" in status["tiny"]
 
 

@@ -1,7 +1,11 @@
 """What a client is told when its request cannot be answered."""
 
+import re
+
 import grpc
 
+# What an assertion in the graph says stands among what TensorFlow adds.
+_EXPECTED = re.compile(r"Expected [^\]\n]+")
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 _HTTP = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -47,7 +51,8 @@ def not_found(message: str) -> RequestError:
 
 def from_tensorflow(error) -> RequestError:
     """Returns what a `tf.errors.OpError` means to a client: its code, its reason."""
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith("Expected")), None)
+    told = _EXPECTED.search(error.message)
     code = _BY_NUMBER.get(error.error_code, grpc.StatusCode.INTERNAL)
-    return RequestError(code, told or "The model could not compute this request.")
+    return RequestError(
+        code, told[0] if told else "The model could not compute this request."
+    )

@@ -4,8 +4,10 @@ import asyncio
 import dataclasses
 import gc
 import ipaddress
+import logging
 import signal
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +83,7 @@ def serve(
     Raises:
         ModelError: If there is no version that can be loaded.
         UsageError: If a port is taken, or certificates do not fit.
+        KeyboardInterrupt: After SIGINT, once calls that have begun are answered.
     """
     # It takes longer than the rest of the start, and made no call faster.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -93,6 +96,7 @@ class _Server:
         self._tell = on_event
         self._store = ModelStore(base, name, settings.batching, on_event)
         self._admission = Admission(settings.concurrent)
+        self._signal = None
 
     async def run(self):
         settings = self._settings
@@ -101,10 +105,13 @@ class _Server:
         limits = self._store, self._admission, settings.request_bytes, self._tell
         api = GrpcApi(*limits)
         runner = web.AppRunner(RestApi(*limits).app, access_log=None)
+        # It writes a traceback for each stranger who speaks another protocol; errors
+        # of ours are told by `on_event`.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, self._stop, stopping, number)
         try:
             await api.set_serving(False)
             places = [f"gRPC {self._bind(api.server)}"]
@@ -125,13 +132,32 @@ class _Server:
             await asyncio.to_thread(self._admission.close)
             await asyncio.to_thread(self._store.stop)
         self._tell("Stopped.")
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+
+    def _stop(self, stopping, number):
+        self._signal = number
+        stopping.set()
 
     async def _load(self, stopping):
         """Loads in a thread, so that health checks are answered meanwhile."""
-        loading = asyncio.create_task(asyncio.to_thread(self._store.load))
+        loading = asyncio.get_running_loop().create_future()
+
+        def load():
+            try:
+                self._store.load()
+                error = None
+            except BaseException as raised:  # whatever it is, is told there
+                error = raised
+            loading.get_loop().call_soon_threadsafe(_settle, loading, error)
+
+        # A daemon: the end does not wait for a model that nobody will ask.
+        threading.Thread(target=load, name="load", daemon=True).start()
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        if stopping.is_set():
+            return
         await loading
         gc.enable()  # the command turns it off until here
 
@@ -166,6 +192,15 @@ class _Server:
         scheme = "https" if settings.tls else "http"
         port = site._server.sockets[0].getsockname()[1]
         return f"{scheme}://{_place(settings.host, port)}"
+
+
+def _settle(future, error):
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 def _place(host, port):

@@ -135,6 +135,7 @@ class ModelStore:
             for path in self.base.iterdir()
             if path.name.isascii()
             and path.name.isdecimal()
+            and len(path.name) < 19  # what a client can ask for
             and (path / "saved_model.pb").is_file()
         ]
         return max(found, default=None)
