@@ -148,8 +148,8 @@ class Client:
             ) from error
         if not _ADDRESS.fullmatch(address):
             raise UsageError(
-                f"Expected the address as HOST:PORT. Received: {address!r}. The port of "
-                "gRPC is 8500 unless the server was told otherwise."
+                f"Expected the address as HOST:PORT. Received: {address!r}. Unless the "
+                "server was told otherwise, gRPC's port is 8500."
             )
         if batch < 1 or not timeout > 0:
             raise UsageError(

@@ -132,8 +132,8 @@ def write_kit(folder: Path, settings: KitSettings | None = None) -> list[Path]:
         raise UsageError(
             f"Expected the kit's files in {folder} to be as they would be written. "
             f"Received: {', '.join(changed)} of another content. For a new version "
-            f"of the model alone: sfcl export RUN --to {folder / MODELS}/NAME --version "
-            "N. For a new kit, write to another folder, or remove those files first."
+            f"of the model alone: sfcl export RUN --to {folder / MODELS}/NAME "
+            "--version N. For a new kit, name another folder, or remove those files."
         )
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     others = sorted(found - {MODELS})
