@@ -133,8 +133,8 @@ def test_the_best_weights_get_their_name_when_the_state_names_them(tmp_path):
     assert (tmp_path / BEST).read_text() == "epoch 2"
 
 
-# In a process of its own: after the tests of other engines, whose libraries have
-# threads that take signals too, one may end the process that runs the tests.
+# In a process of its own: after the tests of other engines, SIGTERM was seen to end
+# the process that runs the tests, handler or not.
 SIGNALS = """
 import os, signal, time
 import pytest
