@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import signal
 import socket
-import ssl
 import threading
 import time
 
@@ -299,10 +298,6 @@ def test_without_a_client_certificate_nobody_gets_in(served, encoded, certificat
                 requests.get(url, verify=authority, cert=each, timeout=20)
         with pytest.raises(requests.ConnectionError):
             requests.get(url.replace("https", "http"), timeout=20)
-        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-        with contextlib.suppress(ValueError):
-            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_3
         with socket.create_connection(("127.0.0.1", server.rest_port)) as plain:
             plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert b"200" not in plain.recv(100)
