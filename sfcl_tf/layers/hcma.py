@@ -111,16 +111,24 @@ class HCMA(keras.layers.Layer):
             x = ops.mean(x, axis=1, keepdims=True)
         return x  # (B, tokens, C)
 
-    def call(self, inputs, training=None):
-        spatial, frequency, *statistics = inputs
+    def fused_tokens(self, inputs, training=None):
+        """Returns A_res, `(B, T, dim)`: what is averaged over tokens, then gated."""
+        spatial, frequency, *_ = inputs
         spatial = self.project_spatial(self._to_tokens(spatial))  # (B, T, dim)
         frequency = self.project_frequency(self._to_tokens(frequency))
         attended = self.attention(spatial, frequency, training=training)
         residual = self.norm(self.residual(spatial), training=training)
-        fused = ops.mean(ops.cast(attended, self.compute_dtype) + residual, axis=1)
+        return ops.cast(attended, self.compute_dtype) + residual
+
+    def embedding(self, tokens, statistics=()):
+        """Returns the fused embedding `(B, dim)` of A_res, gated by the statistics."""
+        fused = ops.mean(tokens, axis=1)
         if statistics:
             fused = fused * ops.cast(self.gate(statistics[0]), self.compute_dtype)
         return fused
+
+    def call(self, inputs, training=None):
+        return self.embedding(self.fused_tokens(inputs, training), inputs[2:])
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0], self.dim)

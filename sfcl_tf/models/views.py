@@ -30,15 +30,18 @@ def with_views(model: keras.Model) -> keras.Model:
     Returns:
         A `keras.Model` from `{"image", "sida"}` to a dict:
 
-        - `logit`: `(B, 1)`.
+        - `logit`: `(B, 1)`, computed from `map` on.
         - `embedding`: `(B, D)`, what the last layer reads; gated where there is a gate.
-        - `map`: `(B, h, w, C)`, the last spatial map.
+        - `map`: `(B, h, w, C)`: HCMA's fused map where its tokens are positions, of
+          which the embedding is the gated mean; else the last spatial map.
+        - `attention`: `(B, H, H)`: FAAE's alpha, the mean over channels times H, so
+          that 1 is an even share of a row; if the model has FAAE.
         - `bands`: `(B, h, w, C, 64)` standardised DCT coefficients, if the model has
           them.
         - `gate`: `(B, D)` in (0, 1), if HCMA has a gate.
 
     Reference:
-        docs/fidelity.md, points 7, 18 and 19.
+        docs/fidelity.md, points 7, 16, 18 and 19.
     """
     outputs = {
         "logit": model.output,
@@ -48,10 +51,28 @@ def with_views(model: keras.Model) -> keras.Model:
     names = {layer.name for layer in model.layers}
     if "standardize_dct" in names:
         outputs["bands"] = model.get_layer("standardize_dct").output
-    gate = getattr(model.get_layer("hcma"), "gate", None) if "hcma" in names else None
-    if gate is not None:
-        outputs["gate"] = gate(model.get_layer("standardize_sida").output)
+    if "faae" in names:
+        faae = model.get_layer("faae")
+        alpha = faae.attention(*faae.input)
+        outputs["attention"] = alpha.shape[-1] * keras.ops.mean(alpha, axis=1)
+    if "hcma" in names:
+        outputs |= _fused(model)
     return keras.Model(model.input, outputs, name=model.name)
+
+
+def _fused(model):
+    """Goes through HCMA by way of its map, so that gradients do too."""
+    hcma = model.get_layer("hcma")
+    spatial, _, *statistics = hcma.input
+    found = {"gate": hcma.gate(statistics[0])} if hcma.gate is not None else {}
+    if hcma.tokens != "spatial":
+        return found
+    tokens = hcma.fused_tokens(hcma.input)
+    grid = keras.ops.reshape(tokens, (-1, *spatial.shape[1:3], hcma.dim))
+    tokens = keras.ops.reshape(grid, (-1, *tokens.shape[1:]))
+    embedding = hcma.embedding(tokens, statistics)
+    logit = model.get_layer("logit")(embedding)  # dropout is for training alone
+    return found | {"map": grid, "embedding": embedding, "logit": logit}
 
 
 def _shape(layer):

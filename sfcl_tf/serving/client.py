@@ -84,12 +84,16 @@ class Answer:
         score: P(fake); NaN without a score.
         verdict: `real`, `uncertain` or `fake`; empty without a score.
         status: Why there is no score; empty if there is one.
+        real_to: Scores up to it are called real; NaN of a server that does not tell.
+        fake_from: Scores from it on are called fake; likewise.
     """
 
     logit: float
     score: float
     verdict: str
     status: str
+    real_to: float
+    fake_from: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,36 +259,67 @@ class Client:
         if batch:
             yield batch
 
+    def explain(self, crop: bytes) -> dict[str, np.ndarray]:
+        """Asks what the score of a face crop rests on.
+
+        Args:
+            crop: JPEG or PNG.
+
+        Returns:
+            The outputs of the signature `explain`, without the batch's axis.
+
+        Raises:
+            ServerError: If the server does not answer.
+        """
+        import tensorflow as tf
+
+        inputs = {"image_bytes": np.array([crop], object)}
+        reply = self._reply(self._send("explain", inputs))
+        return {n: tf.make_ndarray(x)[0] for n, x in reply.outputs.items()}
+
     def _ask(self, batch):
+        inputs = {
+            "image_bytes": np.array([region.png for region in batch], object),
+            "boxes": np.array([[region.box] for region in batch], np.float32),
+        }
+        return self._send("frame", inputs)
+
+    def _send(self, signature, inputs):
         from tensorflow_serving.apis import predict_pb2
 
         from sfcl_tf.serving.warmup import set_inputs
 
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model
-        request.model_spec.signature_name = "frame"
-        inputs = {
-            "image_bytes": np.array([region.png for region in batch], object),
-            "boxes": np.array([[region.box] for region in batch], np.float32),
-        }
+        request.model_spec.signature_name = signature
         set_inputs(request, inputs)
         return self._stub.Predict.future(request, timeout=self._timeout)
 
-    def _answers(self, call):
-        import tensorflow as tf
-
+    def _reply(self, call):
         try:
-            reply = call.result()
+            return call.result()
         except grpc.RpcError as error:
             raise ServerError(
                 f"Expected scores from {self._address}. Received: "
                 f"{error.code().name}, {error.details().rstrip('.')}. "
                 f"{_advice(error.code())}"
             ) from error
-        names = ("logit", "score", "verdict", "status")
-        columns = [tf.make_ndarray(reply.outputs[name])[:, 0] for name in names]
-        for logit, score, verdict, status in zip(*columns, strict=True):
-            yield Answer(float(logit), float(score), verdict.decode(), status.decode())
+
+    def _answers(self, call):
+        import tensorflow as tf
+
+        outputs = {
+            name: tf.make_ndarray(tensor)[:, 0]
+            for name, tensor in self._reply(call).outputs.items()
+        }
+        unknown = np.full_like(outputs["score"], np.nan)
+        columns = [
+            outputs.get(field.name, unknown) for field in dataclasses.fields(Answer)
+        ]
+        for row in zip(*columns, strict=True):
+            yield Answer(
+                *(x.decode() if isinstance(x, bytes) else float(x) for x in row)
+            )
 
 
 def tls_credentials(

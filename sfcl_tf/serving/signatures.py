@@ -126,7 +126,8 @@ class Signatures:
             boxes: `(B, N, 4)` float32 x0, y0, x1, y1 in pixels; unused rows -1.
 
         Returns:
-            As for crops, each `(B, N)`.
+            As for crops, each `(B, N)`; and the verdicts' thresholds, `real_to` and
+            `fake_from`, `(B, N)` float32, for whoever averages scores.
         """
         tf.debugging.assert_equal(
             tf.shape(image_bytes)[0],
@@ -141,7 +142,11 @@ class Signatures:
         )
         inputs = [tf.reshape(x, (-1, *x.shape[2:])) for x in inputs]
         answers = self._score(inputs, tf.reshape(status, (-1,)))
-        return {n: tf.reshape(x, (frames, faces)) for n, x in answers.items()}
+        answers = {n: tf.reshape(x, (frames, faces)) for n, x in answers.items()}
+        for name in ("real_to", "fake_from"):
+            threshold = tf.constant(getattr(self._calibration, name), tf.float32)
+            answers[name] = tf.fill((frames, faces), threshold)
+        return answers
 
     def features(self, image_bytes):
         """Gives what the last layer sees of face crops, for search and for drift.
@@ -161,10 +166,12 @@ class Signatures:
 
         Returns:
             `logit` and `score` as above; `heatmap` `(B, h, w)` float32, Grad-CAM on
-            the last spatial map, 0 and above: where evidence of a fake is seen;
-            `bands` `(B, C, 64)` float32, if the model reads them: each band's
-            contribution to the logit, the sum over blocks of standardised coefficient
-            times its gradient; `status`.
+            the fused map (without HCMA the last spatial one), 0 and above: where
+            evidence of a fake is seen; `attention` `(B, H, H)` float32, if the model
+            has FAAE: its alpha, where 1 is an even share of a row; `bands`
+            `(B, C, 64)` float32, if the model reads them: each band's contribution to
+            the logit, the sum over blocks of standardised coefficient times its
+            gradient; `status`.
 
         Reference:
             Selvaraju et al., 2017, arXiv:1610.02391.
@@ -190,6 +197,8 @@ class Signatures:
         weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)
         heatmap = tf.nn.relu(tf.reduce_sum(weights * views["map"], axis=-1))
         found = {"logit": views["logit"][:, 0], "heatmap": heatmap}
+        if "attention" in views:
+            found["attention"] = views["attention"]
         if "bands" in sources:
             contribution = views["bands"] * gradient["bands"]
             found["bands"] = tf.reduce_sum(contribution, axis=(1, 2))

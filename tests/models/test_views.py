@@ -6,6 +6,8 @@ from sfcl_tf.config import load_config
 from sfcl_tf.models import build_model
 from sfcl_tf.models.views import last_map, with_views
 
+ALL = {"logit", "embedding", "map", "attention", "bands", "gate"}
+
 
 def viewed(*overrides):
     config = load_config(
@@ -25,11 +27,15 @@ def viewed(*overrides):
 
 def test_the_whole_model_shows_what_its_logit_is_made_of():
     model, inputs, views = viewed()
-    assert set(views) == {"logit", "embedding", "map", "bands", "gate"}
+    assert set(views) == ALL
     np.testing.assert_array_equal(views["logit"], model(inputs))
     last = model.get_layer("logit")
     np.testing.assert_allclose(last(views["embedding"]), views["logit"], atol=1e-6)
-    assert views["map"].shape == (2, 4, 4, 1280)
+    assert views["map"].shape == (2, 4, 4, 128)
+    fused = views["map"].mean((1, 2)) * views["gate"]
+    np.testing.assert_allclose(fused, views["embedding"], atol=1e-5)
+    assert views["attention"].shape == (2, 16, 16)
+    np.testing.assert_allclose(views["attention"].mean(-1), 1, atol=1e-5)
     assert views["bands"].shape == (2, 16, 16, 3, 64)
     compressed = model.get_layer("compress_sida")(inputs["sida"])
     standard = np.asarray(model.get_layer("standardize_sida")(compressed))
@@ -41,8 +47,10 @@ def test_the_whole_model_shows_what_its_logit_is_made_of():
 @pytest.mark.parametrize(
     ("override", "views"),
     [
-        ("model.sida=false", {"logit", "embedding", "map", "bands"}),
-        ("model.hcma=false", {"logit", "embedding", "map", "bands"}),
+        ("model.sida=false", {"logit", "embedding", "map", "attention", "bands"}),
+        ("model.hcma=false", {"logit", "embedding", "map", "attention", "bands"}),
+        ("model.faae=false", {"logit", "embedding", "map", "bands", "gate"}),
+        ("model.hcma_tokens=pooled", ALL),
         ("model.name=meso4", {"logit", "embedding", "map"}),
     ],
 )

@@ -45,7 +45,8 @@ def test_names_and_ranks_are_stable(ask):
         "crops": ({"crops": (tf.uint8, 4)}, by_face),
         "frame": (
             encoded | {"boxes": (FLOAT, 3)},
-            {k: (v, 2) for k, v in ANSWERS.items()},
+            {k: (v, 2) for k, v in ANSWERS.items()}
+            | {"real_to": (FLOAT, 2), "fake_from": (FLOAT, 2)},
         ),
         "features": (encoded, {"embedding": (FLOAT, 2), "status": (STRING, 1)}),
         "explain": (encoded, shown | {"heatmap": (FLOAT, 3), "bands": (FLOAT, 3)}),
