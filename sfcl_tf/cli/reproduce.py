@@ -169,14 +169,15 @@ def _figure(args, config, folder):
 
 
 def _sida(pipeline, split):
-    from sfcl_tf.reproduce.figures import plot_sida, sida_curves
+    from sfcl_tf.evaluation import spectra
+    from sfcl_tf.reproduce.figures import plot_sida
 
     total = sum(video["records"] for video in pipeline.manifest.split(split))
     every = -(-total // _FRAMES)
     with progress() as bar:
         task = bar.add_task("spectra", total=-(-total // every), note="")
         crops = pipeline.crops(split, every)
-        curves = sida_curves(crops, lambda: bar.advance(task))
+        curves = spectra.sida_curves(crops, lambda: bar.advance(task))
     return plot_sida(curves)
 
 

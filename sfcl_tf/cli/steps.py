@@ -4,6 +4,9 @@ import numpy as np
 
 from sfcl_tf.cli.console import progress, say
 
+# Of the training split, to tell what its faces look like.
+_MEASURED_VIDEOS, _MEASURED_FRAMES = 200, 8
+
 
 def evaluate_run(predictor, pipeline, run_dir, split, **options):
     """Scores a split with a progress bar; returns predictions and results.
@@ -45,26 +48,57 @@ def calibrate_run(predictor, pipeline, run_dir):
 
 
 def require_calibration(predictor, config, args, run_dir):
-    """Calibrates a run that never was, where its validation records are at hand."""
+    """Calibrates a run that never was, where its validation records are at hand.
+
+    Likewise measures its training faces.
+    """
+    from sfcl_tf.evaluation import calibrate, reference
+
+    if not (run_dir / calibrate.FILE).is_file():
+        if own := _own_records(config, args, "val"):
+            calibrate_run(predictor, own, run_dir)
+        else:
+            say(
+                "Not calibrated: the records of the run's validation split are not at "
+                "hand. The threshold is 0.5."
+            )
+    if not (run_dir / reference.FILE).is_file() and (
+        own := _own_records(config, args, "train")
+    ):
+        measure_run(own, run_dir)
+
+
+def _own_records(config, args, split):
+    """Returns the pipeline of a run's own records, if those of a split are at hand."""
     from sfcl_tf.cli import options
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.evaluation.calibrate import FILE
 
-    if (run_dir / FILE).is_file():
-        return
     card = load_card(config.data.dataset)
     folder = records_folder(card, Settings.of(config.data), options.records(args))
     manifest = read_manifest(folder)
     manifest = manifest and manifest.of_methods(config.data.methods)
-    if manifest and manifest.split("val"):
-        calibrate_run(predictor, InputPipeline(manifest, config), run_dir)
-    else:
-        say(
-            "Not calibrated: the records of the run's validation split are not at "
-            "hand. The threshold is 0.5."
+    if not manifest or not manifest.split(split):
+        return None
+    return InputPipeline(manifest, config)
+
+
+def measure_run(pipeline, run_dir):
+    """Measures training faces, for `sfcl detect` to tell what is unlike them."""
+    from sfcl_tf.evaluation.reference import measure_training_data
+
+    videos = [v for v in pipeline.manifest.split("train") if v["records"]]
+    if not videos:
+        return
+    with progress() as bar:
+        task = bar.add_task("measuring training faces", total=None, note="")
+        found = measure_training_data(
+            pipeline.spread_crops("train", _MEASURED_VIDEOS, _MEASURED_FRAMES),
+            pipeline.config.data.margin,
+            lambda: bar.advance(task),
         )
+    found.write(run_dir)
 
 
 def export_run(model, config, run_dir, path, results, pipeline=None, logits=()):

@@ -174,7 +174,12 @@ def _train(args, cluster, config, place, run_dir, save, started):
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.console import say
-    from sfcl_tf.cli.steps import calibrate_run, evaluate_run, export_run
+    from sfcl_tf.cli.steps import (
+        calibrate_run,
+        evaluate_run,
+        export_run,
+        measure_run,
+    )
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.summary import write_results
@@ -192,6 +197,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
         say(f"Worker {cluster.index} is done; worker 0 evaluates and exports.")
         return
     say(f"Selected epoch {training.selected_epoch} on the validation split.")
+    measure_run(pipeline, run_dir)
     calibrate_run(training.predictor, pipeline, run_dir)
     selection = {
         "selected_epoch": training.selected_epoch,

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.data.augment import draw, vary_box, vary_crop
@@ -288,6 +289,32 @@ class InputPipeline:
             return self.crop(record), record["label"], _meta(record)
 
         records = self._records(split).shard(every, 0)
+        return records.map(example, self._parallel, deterministic=True)
+
+    def spread_crops(self, split: str, videos: int, frames: int) -> tf.data.Dataset:
+        """Returns crops as `crops` does, a few of each of some of a split's videos.
+
+        Args:
+            split: Which split.
+            videos: Most videos, evenly spread over the manifest's order.
+            frames: Most crops of a video, evenly spread.
+        """
+
+        def example(serialized):
+            record = parse_record(serialized)
+            return self.crop(record), record["label"], _meta(record)
+
+        found = [video for video in self.manifest.split(split) if video["records"]]
+        places = np.linspace(0, len(found) - 1, min(videos, len(found))).astype(int)
+        chosen = [found[place] for place in places]
+        paths = [str(self.manifest.folder / video["shard"]) for video in chosen]
+        every = [-(-video["records"] // frames) for video in chosen]
+        shards = tf.data.Dataset.from_tensor_slices(
+            (tf.constant(paths, tf.string), tf.constant(every, tf.int64))
+        )
+        records = shards.flat_map(
+            lambda path, every: tf.data.TFRecordDataset(path).shard(every, 0)
+        )
         return records.map(example, self._parallel, deterministic=True)
 
     def _records(self, split):

@@ -1,8 +1,5 @@
 """Figures 1 and 7: what the spectra of real and forged faces look like."""
 
-import dataclasses
-from collections.abc import Callable, Iterable
-
 import matplotlib
 import numpy as np
 import scipy.fft
@@ -10,6 +7,7 @@ from matplotlib.figure import Figure
 
 from sfcl_tf import ops
 from sfcl_tf.evaluation.plots import GREY, INK, STYLE
+from sfcl_tf.evaluation.spectra import Curves
 
 _styled = matplotlib.rc_context(STYLE)
 # As in the paper's Figure 7.
@@ -92,61 +90,6 @@ def plot_heat_maps(
     for axes in grid.flat:
         axes.spines[:].set_visible(False)
     return figure
-
-
-@dataclasses.dataclass
-class Curves:
-    """Running mean and spread of SIDA's 192 means of Y, by class.
-
-    Attributes:
-        count: Videos of real and of fake faces.
-    """
-
-    def __post_init__(self):
-        self._sums = np.zeros((2, 192))
-        self._squares = np.zeros((2, 192))
-        self.count = np.zeros(2, int)
-
-    def add(self, curve: np.ndarray, label: int) -> None:
-        """Adds a video's curve, `(192,)`."""
-        self._sums[label] += curve
-        self._squares[label] += np.square(curve)
-        self.count[label] += 1
-
-    @property
-    def mean(self) -> np.ndarray:
-        """`(2, 192)`: of real and of fake."""
-        return self._sums / np.maximum(self.count, 1)[:, None]
-
-    @property
-    def error(self) -> np.ndarray:
-        """`(2, 192)` standard errors of the means, by video."""
-        count = np.maximum(self.count, 2)[:, None]
-        variance = self._squares / count - np.square(self._sums / count)
-        return np.sqrt(np.maximum(variance, 0) / (count - 1))
-
-
-def sida_curves(crops: Iterable, on_crop: Callable[[], None] = lambda: None) -> Curves:
-    """Averages SIDA's means of Y over frames, and over videos.
-
-    Args:
-        crops: `(crop, label, meta)` as `InputPipeline.crops` gives them, whose videos
-            come one after another.
-        on_crop: Called after each.
-    """
-    curves, current, frames, label = Curves(), None, [], 0
-    for crop, own, meta in crops:
-        video = meta["video_id"].numpy()
-        if video != current and frames:
-            curves.add(np.mean(frames, axis=0), label)
-            frames = []
-        current, label = video, int(own)
-        statistics = np.asarray(ops.sida(crop.numpy(), channels="y"))
-        frames.append(statistics.reshape(4, 3, 3, 64)[0, :, 0].ravel())
-        on_crop()
-    if frames:
-        curves.add(np.mean(frames, axis=0), label)
-    return curves
 
 
 @_styled

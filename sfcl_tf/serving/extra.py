@@ -27,16 +27,17 @@ def extra_files(
         model_name: The name under which the model will be served.
 
     Returns:
-        `config.toml`; `calibration.json` if the run has one; `model_card.md`; the
-        warm-up requests, where tensorflow-serving-api is installed.
+        `config.toml`; `calibration.json` and `reference.json` if the run has them;
+        `model_card.md`; the warm-up requests, where tensorflow-serving-api is
+        installed.
     """
     environment = run_dir / "env.json"
     known = json.loads(environment.read_text("utf-8")) if environment.is_file() else {}
     card = model_card(config, Calibration.read(run_dir), known, results)
     files = {"config.toml": to_toml(config).encode(), "model_card.md": card.encode()}
-    calibration = run_dir / "calibration.json"
-    if calibration.is_file():
-        files["calibration.json"] = calibration.read_bytes()
+    for name in ("calibration.json", "reference.json"):
+        if (run_dir / name).is_file():
+            files[name] = (run_dir / name).read_bytes()
     if requests := warmup_file(model_name):
         files[WARMUP] = requests
     return files

@@ -42,19 +42,19 @@ def test_a_file_of_settings_holds_on_the_demo_too(asked, place):
 
 def test_figures_take_a_bounded_number_of_frames(place, monkeypatch):
     from sfcl_tf.cli import data
-    from sfcl_tf.reproduce import figures
+    from sfcl_tf.evaluation import spectra
 
     manifest = small_manifest(place / "records")
     monkeypatch.setattr(data, "prepare_data", lambda *args: manifest)
     monkeypatch.setattr(reproduce, "_FRAMES", 8)
-    counts, curves = [], figures.sida_curves
+    counts, curves = [], spectra.sida_curves
 
     def counted(crops, on_crop):
         crops = list(crops)
         counts.append(len(crops))
         return curves(crops, on_crop)
 
-    monkeypatch.setattr(figures, "sida_curves", counted)
+    monkeypatch.setattr(spectra, "sida_curves", counted)
     argv = ["reproduce", "figure7", "--dataset", "demo", "--preset", "tiny"]
     assert main(argv) == 0
     assert counts == [8]

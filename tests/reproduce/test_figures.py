@@ -5,6 +5,7 @@ from helpers import reference_sida, reference_ycbcr
 from small_data import small_config, small_manifest
 
 from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.evaluation.spectra import sida_curves
 from sfcl_tf.reproduce.figures import (
     DIFFERENCE,
     FAKE,
@@ -13,7 +14,6 @@ from sfcl_tf.reproduce.figures import (
     full_dct,
     plot_heat_maps,
     plot_sida,
-    sida_curves,
 )
 
 

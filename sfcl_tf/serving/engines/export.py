@@ -20,7 +20,7 @@ from sfcl_tf.serving.engines.packages import versions
 from sfcl_tf.serving.engines.quantize import quantize
 
 FORMATS = ("openvino", "onnx")
-_BESIDE = ("config.toml", "calibration.json")
+_BESIDE = ("config.toml", "calibration.json", "reference.json")
 
 
 def require_exportable(format: str, precision: str, path: Path | None = None) -> None:
