@@ -9,6 +9,7 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Detector": "sfcl_tf.detect",
     "build_model": "sfcl_tf.models",
     "load_model": "sfcl_tf.models",
     "load_config": "sfcl_tf.config",

@@ -84,6 +84,28 @@ class FaceFinder:
 
         Several times faster than a search of the whole picture.
         """
+        region, (left, top), scale = self._around(picture, box)
+        found = self._detect(region, scale)
+        moved = [(a + left, b + top, c + left, d + top) for a, b, c, d in found]
+        return sorted(moved, key=area, reverse=True)
+
+    def confidence(self, picture: Picture, box: Box) -> float:
+        """Returns the detector's score of a face; minus infinity if it sees none.
+
+        Above 0 the detector calls it a face; frontal ones have 1 to 4.
+        """
+        region, (left, top), scale = self._around(picture, box)
+        found, scores, _ = self._detector.run(_scaled(region, scale), 0, 0.0)
+        here = [
+            score
+            for place, score in zip(found, scores, strict=True)
+            if box[0] <= place.center().x / scale + left < box[2]
+            and box[1] <= place.center().y / scale + top < box[3]
+        ]
+        return max(here, default=-math.inf)
+
+    def _around(self, picture, box):
+        """Returns what is around a box, where that begins, and the scale for it."""
         x0, y0, x1, y1 = box
         side = max(x1 - x0, y1 - y0)
         reach = round(side * _NEAR_MARGIN / 2)
@@ -92,20 +114,15 @@ class FaceFinder:
             (x - reach, y - reach, x + reach, y + reach), *picture.size
         )
         scale = min(_on_ladder(_NEAR_FACE / side), 2.0)
-        found = self._detect(picture.region(left, top, right, bottom), scale)
-        moved = [(a + left, b + top, c + left, d + top) for a, b, c, d in found]
-        return sorted(moved, key=area, reverse=True)
+        return picture.region(left, top, right, bottom), (left, top), scale
 
     def _detect(self, image, scale) -> list[Box]:
         height, width = image.shape[:2]
         # dlib finds most in what it has enlarged in its own way.
         upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
-        if scale != 1:
-            size = max(round(width * scale), 1), max(round(height * scale), 1)
-            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            image = cv2.resize(image, size, interpolation=method)
+        image = _scaled(image, scale)
         found = []
-        for box in self._detector(np.ascontiguousarray(image), upsample):
+        for box in self._detector(image, upsample):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
             found.append(inside([round(e / scale) for e in edges], height, width))
         return [box for box in found if area(box) > 0]
@@ -114,6 +131,16 @@ class FaceFinder:
 @functools.cache
 def _hog():
     return dlib.get_frontal_face_detector()  # takes as long as a large picture
+
+
+def _scaled(image, scale):
+    """Returns an image at a scale, contiguous."""
+    height, width = image.shape[:2]
+    if scale != 1:
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = cv2.resize(image, size, interpolation=method)
+    return np.ascontiguousarray(image)
 
 
 def _on_ladder(scale: float) -> float:

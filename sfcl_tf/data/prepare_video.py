@@ -207,7 +207,7 @@ class _Sample:
 
         counts, tracks = self.counts, set()
         for wanted, picture, faces in self._looked_at():
-            large = [face for face in faces if _is_large(face, picture)]
+            large = [face for face in faces if is_large(face, picture)]
             counts["frames_with_face"] += bool(large)
             counts["neighbours"] += bool(large) and picture.index != wanted
             for face in large:
@@ -228,7 +228,7 @@ class _Sample:
             if index < chosen[position]:
                 continue
             faces = self._find(picture)
-            found = any(_is_large(face, picture) for face in faces)
+            found = any(is_large(face, picture) for face in faces)
             tries = min(chosen[position] + self._tries, chosen[position + 1] - 1)
             if found or index >= tries:
                 self.counts["too_small"] += bool(faces) and not found
@@ -249,7 +249,8 @@ def _finder(settings: Settings, boxes: FrameBoxes | None):
     return FaceTracks(FaceFinder(thorough=most > 1), most)
 
 
-def _is_large(face: Face, picture: Picture) -> bool:
+def is_large(face: Face, picture: Picture) -> bool:
+    """Tells whether a face is large enough to be described."""
     x0, y0, x1, y1 = face.box
     return min(max(x1 - x0, y1 - y0), *picture.size) >= MIN_FACE
 

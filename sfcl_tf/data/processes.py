@@ -53,7 +53,7 @@ def run_apart(
         return
     pool = _pool(min(workers, len(jobs)), warm_up)
     try:
-        with _interrupts_held():
+        with interrupts_held():
             places = {
                 pool.schedule(job, timeout=timeout): place
                 for place, job in enumerate(jobs)
@@ -79,7 +79,7 @@ class ProcessBeside:
 
     def __call__(self, job: Callable[[], Any], timeout: float) -> Outcome:
         """Calls a job and waits for it; an exception that it raises is raised here."""
-        with _interrupts_held():
+        with interrupts_held():
             future = self._pool.schedule(job, timeout=timeout)
         return _outcome(future, 0, timeout)
 
@@ -107,7 +107,7 @@ def _outcome(future, place: int, timeout: float) -> Outcome:
 
 
 @contextlib.contextmanager
-def _interrupts_held():
+def interrupts_held():
     """Lets processes be started that Ctrl-C does not reach: the parent ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -117,11 +117,11 @@ def _interrupts_held():
 
 
 def _start_worker(warm_up) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     warm_up()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ends this process when its parent is killed, which closes nothing by itself."""
     parent = multiprocessing.parent_process()
     if parent:

@@ -1,0 +1,345 @@
+"""The detector: files in, results out.
+
+```
+file -> samples (another thread or process) -> scores -> tracks -> verdict
+```
+"""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sfcl_tf.data.prepare_video import MIN_FACE
+from sfcl_tf.data.stream import StalledError, StreamBeside, made_ahead
+from sfcl_tf.detect.models import BATCH, ScoringModel
+from sfcl_tf.detect.results import VERDICTS, Moment, Result
+from sfcl_tf.detect.samples import (
+    FoundFace,
+    Looking,
+    Opened,
+    Sample,
+    samples_of_array,
+    samples_of_file,
+)
+from sfcl_tf.detect.verdict import Judgement
+from sfcl_tf.errors import DataError, ModelError, UsageError
+
+TIMEOUT = 120.0
+"""Seconds without a picture after which a file is given up."""
+
+_AHEAD = 16  # samples
+_NO_FACE = "no face was found"
+_TOO_SMALL = f"faces under {MIN_FACE} pixels only, too small to be scored"
+
+Source = str | Path | np.ndarray
+OnFace = Callable[[Sample, FoundFace, Moment], None]
+
+
+class Detector:
+    """Scores videos, images and arrays; see `load` and `connect`.
+
+    Args:
+        model: What scores faces.
+        isolated: Whether files are read in a process of their own, so that one that
+            crashes or hangs a decoder costs itself alone. A script must then begin
+            its work under `if __name__ == "__main__":`. If not, a thread reads them.
+        timeout: Seconds without a picture after which an isolated file is given up.
+
+    Example:
+        >>> detector = Detector.load("runs/NAME")  # doctest: +SKIP
+        >>> result = detector.predict("clip.mp4")  # doctest: +SKIP
+        >>> result.verdict, result.score  # doctest: +SKIP
+        ('fake', 0.93)
+    """
+
+    def __init__(
+        self, model: ScoringModel, *, isolated: bool = False, timeout: float = TIMEOUT
+    ):
+        if not timeout > 0:
+            raise UsageError(f"Expected a timeout above 0. Received: {timeout}.")
+        self.model = model
+        self._timeout = timeout
+        self._beside = StreamBeside(_warm_up) if isolated else None
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        engine: str = "auto",
+        precision: str = "float32",
+        *,
+        threads: int | None = None,
+        batch: int = BATCH,
+        isolated: bool = False,
+        timeout: float = TIMEOUT,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> "Detector":
+        """Loads a model of this machine.
+
+        Args:
+            path: A run's directory; a SavedModel, or the folder of its versions; or
+                an engine's folder of `sfcl export --format`.
+            engine: `"auto"`: the fastest that is installed, of OpenVINO, ONNX Runtime
+                and TensorFlow. A run is converted for it once. Or one of
+                `"openvino"`, `"onnx"` and `"tensorflow"`.
+            precision: `"float32"`; `"bf16"` and `"int8"` are faster and less exact.
+            threads: How many compute; by default one a core.
+            batch: Faces scored together.
+            isolated: See above.
+            timeout: See above.
+            say: Told what takes a while.
+
+        Raises:
+            ModelError: If nothing that can be loaded is there.
+            UsageError: If an argument is wrong.
+        """
+        from sfcl_tf.detect.load import load_model
+
+        if batch < 1:
+            raise UsageError(f"Expected a batch of at least 1. Received: {batch}.")
+        model = load_model(Path(path), engine, precision, threads, batch, say)
+        return cls(model, isolated=isolated, timeout=timeout)
+
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        *,
+        name: str | None = None,
+        run: str | Path | None = None,
+        credentials=None,
+        isolated: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> "Detector":
+        """Has a server score: `sfcl serve`, or TensorFlow Serving.
+
+        Faces are found here and sent with their surroundings, losslessly.
+
+        Args:
+            address: `HOST:PORT` of its gRPC.
+            name: The model's name there.
+            run: The run that is served, for what is known of its training faces.
+            credentials: See `sfcl_tf.serving.tls_credentials`.
+            isolated: See above.
+            timeout: See above.
+
+        Raises:
+            UsageError: If the extra `[serve]` is missing, or the address is none.
+        """
+        from sfcl_tf.detect.load import served_model
+
+        model = served_model(address, name, run, credentials)
+        return cls(model, isolated=isolated, timeout=timeout)
+
+    def __enter__(self) -> "Detector":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process that reads files."""
+        if self._beside is not None:
+            self._beside.close()
+
+    def predict(
+        self,
+        source: Source | Iterable[Source],
+        *,
+        fps: float | None = None,
+        frames: int | None = None,
+        faces: str = "all",
+        thorough: bool = False,
+    ) -> Result | list[Result]:
+        """Scores a file or an array, or several.
+
+        Args:
+            source: A video or an image file; an `(H, W, 3)` uint8 RGB array; or
+                several of these.
+            fps: Pictures a second of a video; 2 if neither is given.
+            frames: Pictures of a video, evenly spaced.
+            faces: `"all"`, or `"largest"` of each picture.
+            thorough: Whether small faces beside large ones are looked for as well.
+
+        Returns:
+            A result; of several, a list in their order, in which a file that cannot
+            be read has a result that says so.
+
+        Raises:
+            DataError: If a single file cannot be read.
+            ModelError: If a server does not answer.
+            UsageError: If an argument is wrong.
+        """
+        looking = Looking(fps, frames, faces, thorough)
+        if isinstance(source, str | Path | np.ndarray):
+            return self.examine(source, looking)
+        return list(self.results(source, looking))
+
+    def results(
+        self, sources: Iterable[Source], looking: Looking | None = None
+    ) -> Iterator[Result]:
+        """Yields the result of each source, in order, as it is there.
+
+        Raises:
+            ModelError: If a server does not answer.
+            UsageError: If a source is neither a path nor an array.
+        """
+        for number, source in enumerate(sources):
+            try:
+                yield self.examine(source, looking, name=str(number))
+            except (UsageError, ModelError):
+                raise
+            except Exception as error:  # one file must not stop the others
+                yield failed(source, error, self.model.name)
+
+    def examine(
+        self,
+        source: Source,
+        looking: Looking | None = None,
+        *,
+        name: str = "0",
+        on_sample: Callable[[Sample, int], None] = lambda sample, frames: None,
+        on_face: OnFace = lambda sample, face, moment: None,
+    ) -> Result:
+        """Scores one file or array.
+
+        Memory does not grow with the length of a video, but for some 200 bytes a face.
+
+        Args:
+            source: A path, or an `(H, W, 3)` uint8 RGB array.
+            looking: Which pictures and faces are looked at.
+            name: What an array is called.
+            on_sample: Called with each sample as it is found, and the number of
+                frames that the file says it has.
+            on_face: Called with each face that has a score.
+
+        Raises:
+            DataError: If it cannot be read.
+            ModelError: If a server does not answer.
+            UsageError: If it is neither a path nor an array.
+        """
+        seen = _Seen(on_sample)
+        moments: list[tuple[int, Moment]] = []
+        with contextlib.closing(self._stream(source, looking or Looking())) as stream:
+            to_score, to_tell = itertools.tee(seen.faces(stream))
+            scores = self.model.scores(face for _, face in to_score)
+            for (sample, face), score in zip(to_tell, scores, strict=True):
+                if score.problem or not math.isfinite(score.score):
+                    seen.too_small += 1
+                    continue
+                moment = self._moment(sample, face, score, seen.opened.facts.crf)
+                moments.append((face.track, moment))
+                on_face(sample, face, moment)
+        told = name if isinstance(source, np.ndarray) else str(source)
+        return self._result(told, seen, moments)
+
+    def _stream(self, source, looking) -> Iterator[Opened | Sample]:
+        if isinstance(source, np.ndarray):
+            return made_ahead(samples_of_array(source, looking), _AHEAD)
+        if not isinstance(source, str | Path) or "://" in str(source):
+            raise UsageError(
+                "Expected the path of a video or an image on this machine, or an "
+                f"array. Received: {str(source)[:80]!r}."
+            )
+        path = Path(source)
+        if self._beside is None:
+            return made_ahead(samples_of_file(path, looking), _AHEAD)
+        beside = self._beside(samples_of_file, path, looking, timeout=self._timeout)
+        return made_ahead(beside, _AHEAD, cancel=self._beside.abandon)
+
+    def _moment(self, sample, face, score, crf):
+        judgement = self._judgement()
+        return Moment(
+            sample.index,
+            sample.time,
+            face.box,
+            score.logit,
+            score.score,
+            judgement.verdict(score.score),
+            judgement.flags(face.quality, face.frontal, crf),
+        )
+
+    def _judgement(self):
+        # A server's thresholds come with its first answer.
+        found = self.model.calibration
+        return Judgement(found.real_to, found.fake_from, self.model.reference)
+
+    def _result(self, source, seen, moments):
+        facts, (height, width) = seen.opened.facts, seen.opened.size
+        judgement = self._judgement()
+        tracks = judgement.tracks(moments)
+        known = {
+            "source": source,
+            "pictures": seen.pictures,
+            "pictures_with_face": seen.with_face,
+            "too_small": seen.too_small,
+            "frames": facts.frames,
+            "width": width,
+            "height": height,
+            "pixel_format": facts.pixel_format,
+            "crf": facts.crf if math.isfinite(facts.crf) else None,
+            "real_to": judgement.real_to,
+            "fake_from": judgement.fake_from,
+            "model": self.model.name,
+        }
+        if not tracks:
+            reason = _TOO_SMALL if seen.too_small else _NO_FACE
+            return Result(status="no_face", verdict="no_face", reason=reason, **known)
+        deciding = min(tracks, key=lambda track: VERDICTS.index(track.verdict))
+        return Result(
+            status="ok",
+            verdict=deciding.verdict,
+            score=tracks[0].score,
+            reason=deciding.reason,
+            tracks=tracks,
+            **known,
+        )
+
+
+class _Seen:
+    """What a stream of samples shows, counted as it goes by."""
+
+    def __init__(self, on_sample):
+        self.opened: Opened | None = None
+        self.pictures = self.with_face = self.too_small = 0
+        self._on_sample = on_sample
+
+    def faces(self, stream) -> Iterator[tuple[Sample, FoundFace]]:
+        """Yields the faces of a stream, each with its sample."""
+        for sample in stream:
+            if isinstance(sample, Opened):
+                self.opened = sample
+                continue
+            self.pictures += 1
+            self.with_face += bool(sample.faces)
+            self.too_small += sample.too_small
+            self._on_sample(sample, self.opened.facts.frames)
+            for face in sample.faces:
+                yield sample, face
+
+
+def failed(source: Source, error: Exception, model: str) -> Result:
+    """Returns the result of a file that could not be looked at.
+
+    Args:
+        source: The file.
+        error: Why.
+        model: What would have scored it.
+    """
+    if isinstance(error, StalledError):
+        status = "stalled"
+    else:
+        status = "unreadable" if isinstance(error, DataError) else "failed"
+    reason = str(error)
+    if status == "failed":
+        reason = f"an error of this software, please report it: {error!r}"
+    return Result(str(source), status, reason=reason, model=model)
+
+
+def _warm_up():
+    """Imports what reading files needs, so that this is not in a file's time."""
+    import sfcl_tf.detect.samples  # noqa: F401

@@ -1,0 +1,128 @@
+"""Which engine computes a run: the fastest that is installed, made ready once."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.serving.engines import available_engines, load_engine
+
+ENGINES = ("auto", "openvino", "onnx", "tensorflow")
+_CHECKED = 4  # images of noise on which a new engine is held against Keras
+
+
+def engine_of_run(
+    run_dir: Path,
+    engine: str = "auto",
+    precision: str = "float32",
+    *,
+    threads: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+):
+    """Loads a run's model on an engine.
+
+    OpenVINO and ONNX Runtime have files of their own, in `RUN/engines/`; what is not
+    there yet, or is of other weights, is made first, and kept if that can be written.
+
+    Args:
+        run_dir: A run with `model.keras`.
+        engine: `"auto"` for the fastest that is installed, in float32 or what
+            `precision` says; or one's name.
+        precision: `"float32"`, `"bf16"` or `"int8"`.
+        threads: How many compute; by default one a core.
+        say: Told what takes a while.
+
+    Raises:
+        ModelError: If the model is missing, or no engine computes it so.
+        UsageError: For an unknown engine.
+    """
+    if engine not in ENGINES:
+        raise UsageError(
+            f"Expected an engine of {', '.join(ENGINES)}. Received: {engine!r}."
+        )
+    if not (run_dir / "model.keras").is_file():
+        raise ModelError(
+            f"Expected a finished run, with a model.keras. Received: {run_dir}. Let it "
+            f"finish: sfcl train --resume {run_dir}."
+        )
+    names = available_engines() if engine == "auto" else [engine]
+    if precision != "float32" and engine == "auto":
+        names = [name for name in names if name != "tensorflow"]
+    failure = None
+    for name in names:
+        try:
+            return _load(run_dir, name, precision, threads, say)
+        except ModelError as error:
+            if engine != "auto":
+                raise
+            failure = failure or error
+            if precision == "float32":
+                say(f"{name} is left out: {error}")
+    raise failure or ModelError(
+        f"Expected an engine that computes in {precision}. Received: none is "
+        'installed. Install one: pip install "sfcl_tf[openvino]".'
+    )
+
+
+def _load(run_dir, name, precision, threads, say):
+    if name == "tensorflow":
+        if precision != "float32":
+            raise ModelError(
+                f"Expected float32 with TensorFlow. Received: {precision}. Take "
+                "--engine openvino for it."
+            )
+        return load_engine(run_dir / "model.keras", precision, threads)
+    folder = run_dir / "engines" / f"{name}-{precision}"
+    if _is_of(folder, run_dir):
+        return load_engine(folder, precision, threads)
+    if precision == "int8":
+        raise ModelError(
+            f"Expected int8 at {folder}. Received: none of this run's weights. Export "
+            f"it, which needs training records: sfcl export {run_dir} --format {name} "
+            "--precision int8."
+        )
+    say(f"Converting {run_dir.name} for {name} in {precision}, once.")
+    if os.access(run_dir, os.W_OK):
+        _convert(run_dir, folder, name, precision)
+        return load_engine(folder, precision, threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / name
+        _convert(run_dir, folder, name, precision)
+        return load_engine(folder, precision, threads)
+
+
+def _is_of(folder, run_dir):
+    """Tells whether an engine was made of the run's weights."""
+    from sfcl_tf.detect.models import sha256
+
+    try:
+        record = json.loads((folder / "engine.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return record.get("model_sha256") == sha256(run_dir / "model.keras")
+
+
+def _convert(run_dir, folder, name, precision):
+    from sfcl_tf.evaluation import Predictor
+    from sfcl_tf.models import load_model
+    from sfcl_tf.ops import sida
+    from sfcl_tf.serving.engines import export_engine, verify_engine
+    from sfcl_tf.serving.engines.graph import image_size, in_float32
+
+    model = in_float32(load_model(run_dir))
+    side = image_size(model)
+    images = np.random.default_rng(0).uniform(0, 255, (_CHECKED, side, side, 3))
+    batch = {
+        "image": images.astype(np.float32),
+        "sida": np.stack([np.asarray(sida(image)) for image in images]),
+    }
+
+    def check(engine):
+        largest, _ = verify_engine(engine, [batch], Predictor(model)(batch))
+        return {"noise_compared": _CHECKED, "max_abs_difference": largest}
+
+    export_engine(model, folder, name, precision, check=check, run_dir=run_dir)

@@ -1,0 +1,118 @@
+"""Which model scores: found by a path or an address, or the newest run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sfcl_tf.config import read_config
+from sfcl_tf.detect.models import (
+    BATCH,
+    ExportedModel,
+    LocalModel,
+    ScoringModel,
+    ServedModel,
+)
+from sfcl_tf.errors import ModelError, UsageError
+
+NO_MODEL = """Expected a trained model. Received: {received}.
+To see how it works, make one of a synthetic demo in five minutes:
+    make demo          (sfcl train --dataset demo --preset tiny --frames 6 --epochs 3)
+It proves the plumbing and says nothing of real clips. For a real one, train on real
+data, such as FaceForensics++ (https://github.com/ondyari/FaceForensics):
+    sfcl train --dataset ff_c23 --data-root DIR
+or give one that you have: --model RUN."""
+
+
+def newest_run(runs: Path) -> Path:
+    """Returns the run that was finished last.
+
+    Args:
+        runs: The folder of runs.
+
+    Raises:
+        ModelError: If there is none; it tells how to make one.
+    """
+    found = [path.parent for path in runs.glob("*/model.keras")]
+    found = [run for run in found if (run / "config.toml").is_file()]
+    if not found:
+        raise ModelError(NO_MODEL.format(received=f"no finished run in {runs}"))
+    return max(found, key=lambda run: (run / "model.keras").stat().st_mtime)
+
+
+def load_model(
+    path: Path,
+    engine: str = "auto",
+    precision: str = "float32",
+    threads: int | None = None,
+    batch: int = BATCH,
+    say: Callable[[str], None] = lambda text: None,
+) -> ScoringModel:
+    """Loads a run, a SavedModel or an engine; see `Detector.load`."""
+    from sfcl_tf.detect.engines import ENGINES, engine_of_run
+
+    if engine not in ENGINES:
+        raise UsageError(
+            f"Expected an engine of {', '.join(ENGINES)}. Received: {engine!r}."
+        )
+    if (path / "config.toml").is_file() and not (path / "engine.json").is_file():
+        loaded = engine_of_run(path, engine, precision, threads=threads, say=say)
+        return LocalModel(path, loaded, batch)
+    if (path / "engine.json").is_file() and (path / "config.toml").is_file():
+        return _of_engine(path, engine, precision, threads, batch)
+    version = _newest_version(path)
+    if version is None:
+        there = "no such folder" if not path.exists() else "another thing"
+        raise ModelError(
+            "Expected a run's directory, a SavedModel or an engine's folder. Received: "
+            f"{path}, which is {there}. `sfcl runs` lists the runs there are."
+        )
+    if engine not in ("auto", "tensorflow") or precision != "float32":
+        raise UsageError(
+            "Expected a run for another engine or precision. Received: "
+            f"{path}, a SavedModel, with {engine} in {precision}. Give the run it was "
+            "exported from, or what `sfcl export --format` wrote."
+        )
+    return ExportedModel(version, batch)
+
+
+def _of_engine(path, engine, precision, threads, batch):
+    from sfcl_tf.serving.engines import load_engine
+
+    asked = None if precision == "float32" else precision
+    loaded = load_engine(path, asked, threads)
+    if engine not in ("auto", loaded.name):
+        raise UsageError(
+            f"Expected a model for {engine}. Received: {path}, which is for "
+            f"{loaded.name}."
+        )
+    return LocalModel(path, loaded, batch)
+
+
+def served_model(address: str, name=None, run=None, credentials=None) -> ServedModel:
+    """Connects to a server; see `Detector.connect`."""
+    from sfcl_tf.evaluation.reference import Reference
+    from sfcl_tf.serving import Client
+    from sfcl_tf.serving.names import MODEL_NAME
+
+    name = name or MODEL_NAME
+    client = Client(address, model=name, credentials=credentials)
+    known = {}
+    if run is not None:
+        run = Path(run)
+        known = {
+            "config": read_config(run / "config.toml"),
+            "reference": Reference.read(run),
+        }
+    return ServedModel(client, f"{address}/{name}", **known)
+
+
+def _newest_version(path):
+    """Returns the folder of a SavedModel, or of the newest of its versions."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = [
+        version
+        for version in path.glob("*/saved_model.pb")
+        if version.parent.name.isdecimal()
+    ]
+    newest = max(versions, key=lambda v: int(v.parent.name), default=None)
+    return newest.parent if newest else None

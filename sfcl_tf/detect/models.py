@@ -1,0 +1,313 @@
+"""What scores faces: a run on an engine here, a SavedModel, or a server.
+
+```
+faces -> crops -> {image, sida} -> engine -> logit -> score
+```
+"""
+
+import abc
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sfcl_tf.config import Config, read_config
+from sfcl_tf.data.region import GRID
+from sfcl_tf.detect.samples import FoundFace
+from sfcl_tf.errors import ModelError
+from sfcl_tf.evaluation import Calibration
+from sfcl_tf.evaluation.reference import Reference
+from sfcl_tf.serving.names import EXTRA
+
+BATCH = 8
+"""Faces scored together."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What a model says of a face.
+
+    Attributes:
+        logit: Its raw output.
+        score: P(fake), calibrated.
+        problem: Why there is none, the numbers being NaN; else empty.
+    """
+
+    logit: float
+    score: float
+    problem: str = ""
+
+
+class ScoringModel(abc.ABC):
+    """A model, wherever it is computed.
+
+    Attributes:
+        name: What it is called.
+        engine: What computes it.
+        calibration: Its thresholds; of a server, as its answers tell them.
+        reference: What its training faces looked like, if known.
+        card: Its model card, Markdown; empty if there is none.
+        digest: Of its weights; empty if unknown.
+    """
+
+    name: str
+    engine: str
+    calibration: Calibration = Calibration()
+    reference: Reference | None = None
+    card: str = ""
+    digest: str = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    @abc.abstractmethod
+    def scores(self, faces: Iterable[FoundFace]) -> Iterator[Score]:
+        """Scores faces, in order, as they come; none depends on another."""
+
+    @abc.abstractmethod
+    def explain(self, crop: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns what a crop's score rests on; empty if that cannot be told.
+
+        Args:
+            crop: `(side, side, 3)` uint8 RGB, of `crop`.
+
+        Returns:
+            `logit`, `score`, `heatmap` `(h, w)`, and where the model has them
+            `attention` `(H, H)` and `bands` `(C, 64)`; see
+            `sfcl_tf.serving.signatures`.
+        """
+
+    def crop(self, face: FoundFace) -> np.ndarray:
+        """Cuts out what the model sees of a face, `(side, side, 3)` uint8."""
+        from sfcl_tf.data.crop import crop_face
+
+        return crop_face(
+            face.region, face.inner, self.config.data.margin, self._snap
+        ).numpy()
+
+    @property
+    def _snap(self):
+        return GRID if self.config.data.snap_to_grid else 1
+
+
+class LocalModel(ScoringModel):
+    """A run's model on an engine of this machine.
+
+    Args:
+        folder: The run, or an engine's folder.
+        engine: An engine of `sfcl_tf.serving.engines`.
+        batch: Faces scored together.
+    """
+
+    def __init__(self, folder: Path, engine, batch: int = BATCH):
+        super().__init__(read_config(folder / "config.toml"))
+        self.name = folder.resolve().name
+        self.engine = f"{engine.name}, {engine.precision}"
+        self.calibration = Calibration.read(folder)
+        self.reference = Reference.read(folder)
+        self._folder, self._engine, self._batch = folder, engine, batch
+        self._prepare = self._traced()
+        self._signatures = None
+        if (folder / "model.keras").is_file():
+            self.digest = sha256(folder / "model.keras")
+            self.card = _run_card(folder, self.config, self.calibration)
+
+    def _traced(self):
+        import tensorflow as tf
+
+        from sfcl_tf.data.crop import crop_face
+        from sfcl_tf.data.inputs import MIN_SIDE, model_inputs, tf_basis
+
+        basis, config = tf_basis(), self.config
+        self._least = MIN_SIDE
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, None, 3), tf.uint8),
+                tf.TensorSpec((4,), tf.int32),
+            ],
+            autograph=False,
+            jit_compile=False,
+        )
+        def prepare(region, box):
+            crop = crop_face(region, box, config.data.margin, self._snap)
+            return model_inputs(
+                crop,
+                config.model.image_size,
+                basis,
+                config.data.dct_channels,
+                sida=config.model.reads_sida,
+            )
+
+        return prepare
+
+    def scores(self, faces):
+        """Scores faces in batches; see `ScoringModel`."""
+        for batch in _batches(faces, self._batch):
+            prepared = [self._prepare(f.region, np.int32(f.inner)) for f in batch]
+            inputs = {
+                name: np.stack([each[name].numpy() for each in prepared])
+                for name in ("image", "sida")
+            }
+            logits = self._engine(inputs)
+            for logit, score in zip(
+                logits, self.calibration.score(logits), strict=True
+            ):
+                yield Score(float(logit), float(score))
+
+    def explain(self, crop):
+        """Explains by the run's Keras model; see `ScoringModel`."""
+        if self._signatures is None:
+            if not self.digest:
+                return {}
+            from sfcl_tf.models import load_model
+            from sfcl_tf.serving.signatures import Signatures
+
+            model = load_model(self._folder)
+            self._signatures = Signatures(model, self.config, self.calibration)
+        return _first(self._signatures.explain([encode_png(crop)]))
+
+
+class ExportedModel(ScoringModel):
+    """A SavedModel on TensorFlow.
+
+    Args:
+        path: The version's folder.
+        batch: Faces scored together.
+
+    Raises:
+        ModelError: If it is no export of this package.
+    """
+
+    engine = "tensorflow, SavedModel"
+
+    def __init__(self, path: Path, batch: int = BATCH):
+        import tensorflow as tf
+
+        extra = path / EXTRA
+        if not (extra / "config.toml").is_file():
+            raise ModelError(
+                f"Expected a SavedModel that `sfcl export` wrote. Received: {path}, "
+                f"without {EXTRA}/config.toml."
+            )
+        super().__init__(read_config(extra / "config.toml"))
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+            self._signatures = self._loaded.signatures
+            if not {"frame", "explain"} <= set(self._signatures):
+                raise ValueError(f"the signatures {sorted(self._signatures)}")
+        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise ModelError(
+                f"Expected a SavedModel that `sfcl export` wrote at {path}. Received: "
+                f"{error}. Export it anew: sfcl export RUN."
+            ) from error
+        whole = path.resolve()
+        self.name = "/".join(whole.parts[-3:])
+        self.calibration = Calibration.read(extra)
+        self.reference = Reference.read(extra)
+        card = extra / "model_card.md"
+        self.card = card.read_text("utf-8") if card.is_file() else ""
+        self.digest = sha256(*sorted((path / "variables").glob("*.data*")))
+        self._batch = batch
+
+    def scores(self, faces):
+        """Scores faces in batches; see `ScoringModel`."""
+        import tensorflow as tf
+
+        for batch in _batches(faces, self._batch):
+            found = self._signatures["frame"](
+                image_bytes=tf.constant([encode_png(face.region) for face in batch]),
+                boxes=tf.constant([[face.inner] for face in batch], tf.float32),
+            )
+            rows = (found[name].numpy()[:, 0] for name in ("logit", "score", "status"))
+            for logit, score, status in zip(*rows, strict=True):
+                yield Score(float(logit), float(score), status.decode())
+
+    def explain(self, crop):
+        """Asks the signature `explain`; see `ScoringModel`."""
+        import tensorflow as tf
+
+        encoded = tf.constant([encode_png(crop)])
+        return _first(self._signatures["explain"](image_bytes=encoded))
+
+
+class ServedModel(ScoringModel):
+    """A model behind TensorFlow Serving's gRPC.
+
+    Args:
+        client: A `sfcl_tf.serving.Client`.
+        name: What it is called.
+        config: The model's configuration; its defaults if unknown.
+        reference: What its training faces looked like, if known.
+    """
+
+    engine = "gRPC"
+
+    def __init__(
+        self,
+        client,
+        name: str,
+        config: Config | None = None,
+        reference: Reference | None = None,
+    ):
+        super().__init__(config or Config())
+        self.name, self.reference, self._client = name, reference, client
+
+    def scores(self, faces):
+        """Has a server score faces; see `ScoringModel`."""
+        from sfcl_tf.serving.client import FaceRegion
+
+        regions = (FaceRegion(encode_png(f.region), f.inner) for f in faces)
+        for answer in self._client.score(regions):
+            if math.isfinite(answer.fake_from):
+                self.calibration = Calibration(
+                    real_to=answer.real_to, fake_from=answer.fake_from, calibrated=True
+                )
+            yield Score(answer.logit, answer.score, answer.status)
+
+    def explain(self, crop):
+        """Asks the server; see `ScoringModel`."""
+        found = self._client.explain(encode_png(crop))
+        return {name: value for name, value in found.items() if name != "status"}
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Returns RGB as PNG."""
+    bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def sha256(*paths: Path) -> str:
+    """Returns the SHA-256 of files' content, in hexadecimal."""
+    hashed = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hashed.update(block)
+    return hashed.hexdigest()
+
+
+def _batches(items, size):
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _first(found):
+    return {n: np.asarray(x)[0] for n, x in found.items() if n != "status"}
+
+
+def _run_card(run_dir, config, calibration):
+    from sfcl_tf.serving.model_card import model_card
+
+    known = {}
+    for name in ("env.json", "results.json"):
+        path = run_dir / name
+        known[name] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return model_card(config, calibration, known["env.json"], known["results.json"])

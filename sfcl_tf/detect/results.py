@@ -1,0 +1,176 @@
+"""What is found in a file: typed, and as versioned JSON.
+
+A file's score is the mean over the pictures of a track, and the highest of its tracks.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sfcl_tf.data.faces import Box
+
+SCHEMA = 1
+"""Version of the JSON; raised when a field changes its meaning or goes."""
+
+VERDICTS = ("fake", "uncertain", "real", "no_face")
+
+FLAGS = {
+    "small": "smaller than the training faces",
+    "blurred": "less sharp than the training faces",
+    "dark": "darker than the training faces",
+    "profile": "turned away or partly hidden: the frontal detector is not sure",
+    "heavy_compression": "less detailed, or of a higher crf, than the training faces",
+}
+"""What a face may be on which the training data says little."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """A face in one picture.
+
+    Attributes:
+        frame_index: In presentation order, from 0.
+        time: In s; NaN where the file tells none.
+        box: x0, y0, x1, y1 in pixels of the upright picture.
+        logit: The model's raw output.
+        score: P(fake), calibrated.
+        verdict: `real`, `uncertain` or `fake`, of this picture alone.
+        flags: Keys of `FLAGS`.
+    """
+
+    frame_index: int
+    time: float
+    box: Box
+    logit: float
+    score: float
+    verdict: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """A face that was followed.
+
+    Attributes:
+        number: From 0, in order of appearance.
+        score: Mean of its moments'.
+        verdict: `real`, `uncertain` or `fake`.
+        reason: Why it is uncertain; else empty.
+        moments: In order of time, at least one.
+    """
+
+    number: int
+    score: float
+    verdict: str
+    reason: str
+    moments: tuple[Moment, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What is found in a file.
+
+    Attributes:
+        source: Its path, or the number of an array.
+        status: `ok`, `no_face`, `unreadable`, `stalled` or `failed`.
+        verdict: `real`, `uncertain`, `fake` or `no_face`; empty if it was not read.
+        score: P(fake), the highest of the tracks'; `None` without one.
+        reason: Why there is no score, or why the verdict is uncertain.
+        tracks: The faces, the highest score first. The verdict is `fake` if one of
+            them is, else `uncertain` if one is.
+        pictures: How many were looked at.
+        pictures_with_face: How many of these show a face.
+        too_small: Faces that are too small to be scored, over all pictures.
+        frames: How many the file says it has.
+        width: In pixels, upright.
+        height: In pixels, upright.
+        pixel_format: FFmpeg's name, such as `yuv420p`.
+        crf: x264's rate factor where the file tells it; else `None`.
+        real_to: Scores up to it are called real.
+        fake_from: Scores from it on are called fake.
+        model: What scored it.
+    """
+
+    source: str
+    status: str
+    verdict: str = ""
+    score: float | None = None
+    reason: str = ""
+    tracks: tuple[Track, ...] = ()
+    pictures: int = 0
+    pictures_with_face: int = 0
+    too_small: int = 0
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    pixel_format: str = ""
+    crf: float | None = None
+    real_to: float | None = None
+    fake_from: float | None = None
+    model: str = ""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the pictures that show a face."""
+        return self.pictures_with_face / self.pictures if self.pictures else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON has it; see `docs/detect.md`."""
+        return {"schema": SCHEMA, **_plain(dataclasses.asdict(self))}
+
+    def to_json(self) -> str:
+        """Returns one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> "Result":
+        """Reads what `to_dict` gave; unknown keys are passed over.
+
+        Raises:
+            ValueError: If it is of another schema, or not whole.
+        """
+        if told.get("schema") != SCHEMA:
+            raise ValueError(
+                f"Expected results of schema {SCHEMA}. Received: "
+                f"{told.get('schema')!r}."
+            )
+        try:
+            tracks = tuple(
+                _made(Track, track, moments=tuple(map(_moment, track["moments"])))
+                for track in told.get("tracks", ())
+            )
+            return _made(cls, told, tracks=tracks)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"Expected a whole result. Received: {error!r}."
+            ) from error
+
+
+def _moment(told):
+    time = math.nan if told["time"] is None else told["time"]
+    return _made(
+        Moment, told, time=time, box=tuple(told["box"]), flags=tuple(told["flags"])
+    )
+
+
+def _made(kind, told, **changed):
+    names = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{k: v for k, v in told.items() if k in names} | changed)
+
+
+def _plain(value):
+    """Turns tuples into lists and NaN into `None`, and rounds nothing."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def mean_score(moments: Sequence[Moment]) -> float:
+    """Returns the mean of moments' scores."""
+    return math.fsum(moment.score for moment in moments) / len(moments)
