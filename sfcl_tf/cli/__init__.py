@@ -22,6 +22,7 @@ COMMANDS = (
     "reproduce",
     "export",
     "serve",
+    "detect",
     "doctor",
 )
 
@@ -34,7 +35,8 @@ def run_and_exit(argv=None):
 def main(argv=None) -> int:
     """Runs one subcommand and returns its exit code.
 
-    0 ok, 1 internal error, 2 usage, 3 data, 4 model or weights, 130 interrupted.
+    0 ok, 1 internal error, 2 usage, 3 data, 4 model or weights, 5 no face found, 10
+    a fake was found and that was asked for, 130 interrupted.
     """
     parser = _parser()
     args = parser.parse_args(argv)

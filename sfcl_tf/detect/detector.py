@@ -24,6 +24,7 @@ from sfcl_tf.detect.samples import (
     Sample,
     samples_of_array,
     samples_of_file,
+    warm_up,
 )
 from sfcl_tf.detect.verdict import Judgement
 from sfcl_tf.errors import DataError, ModelError, UsageError
@@ -63,7 +64,7 @@ class Detector:
             raise UsageError(f"Expected a timeout above 0. Received: {timeout}.")
         self.model = model
         self._timeout = timeout
-        self._beside = StreamBeside(_warm_up) if isolated else None
+        self._beside = StreamBeside(warm_up) if isolated else None
 
     @classmethod
     def load(
@@ -338,8 +339,3 @@ def failed(source: Source, error: Exception, model: str) -> Result:
     if status == "failed":
         reason = f"an error of this software, please report it: {error!r}"
     return Result(str(source), status, reason=reason, model=model)
-
-
-def _warm_up():
-    """Imports what reading files needs, so that this is not in a file's time."""
-    import sfcl_tf.detect.samples  # noqa: F401

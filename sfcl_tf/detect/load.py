@@ -4,14 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sfcl_tf.config import read_config
-from sfcl_tf.detect.models import (
-    BATCH,
-    ExportedModel,
-    LocalModel,
-    ScoringModel,
-    ServedModel,
-)
 from sfcl_tf.errors import ModelError, UsageError
+
+# What is imported below brings TensorFlow along: an error is told sooner without.
 
 NO_MODEL = """Expected a trained model. Received: {received}.
 To see how it works, make one of a synthetic demo in five minutes:
@@ -43,11 +38,17 @@ def load_model(
     engine: str = "auto",
     precision: str = "float32",
     threads: int | None = None,
-    batch: int = BATCH,
+    batch: int = 8,
     say: Callable[[str], None] = lambda text: None,
-) -> ScoringModel:
-    """Loads a run, a SavedModel or an engine; see `Detector.load`."""
+):
+    """Loads a run, a SavedModel or an engine as a `ScoringModel`; see `Detector.load`.
+
+    Raises:
+        ModelError: If nothing that can be loaded is there.
+        UsageError: For an engine or a precision that it cannot be had in.
+    """
     from sfcl_tf.detect.engines import ENGINES, engine_of_run
+    from sfcl_tf.detect.models import ExportedModel, LocalModel
 
     if engine not in ENGINES:
         raise UsageError(
@@ -75,6 +76,7 @@ def load_model(
 
 
 def _of_engine(path, engine, precision, threads, batch):
+    from sfcl_tf.detect.models import LocalModel
     from sfcl_tf.serving.engines import load_engine
 
     asked = None if precision == "float32" else precision
@@ -87,8 +89,9 @@ def _of_engine(path, engine, precision, threads, batch):
     return LocalModel(path, loaded, batch)
 
 
-def served_model(address: str, name=None, run=None, credentials=None) -> ServedModel:
-    """Connects to a server; see `Detector.connect`."""
+def served_model(address: str, name=None, run=None, credentials=None):
+    """Connects to a server, as a `ServedModel`; see `Detector.connect`."""
+    from sfcl_tf.detect.models import ServedModel
     from sfcl_tf.evaluation.reference import Reference
     from sfcl_tf.serving import Client
     from sfcl_tf.serving.names import MODEL_NAME

@@ -177,6 +177,10 @@ def samples_of_array(image: np.ndarray, looking: Looking) -> Iterator[Opened | S
     yield from _samples(footage, looking)
 
 
+def warm_up() -> None:
+    """Does nothing: that this module is imported is what a process needs."""
+
+
 def _open(path):
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES and _looks_like_image(path):

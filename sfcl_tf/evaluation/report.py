@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.errors import DataError
-from sfcl_tf.evaluation.html import CSS, flat, missing, number, percent, table
 from sfcl_tf.evaluation.predictions import Predictions, write_text
+from sfcl_tf.html import CSS, flat, missing, number, percent, table
 
 FIGURES = {
     "auc": "AUC",

@@ -36,10 +36,11 @@ class Curves:
 
     @property
     def error(self) -> np.ndarray:
-        """`(2, 192)` standard errors of the means, by video."""
+        """`(2, 192)` standard errors of the means, by video; 0 of fewer than two."""
         count = np.maximum(self.count, 2)[:, None]
         variance = self._squares / count - np.square(self._sums / count)
-        return np.sqrt(np.maximum(variance, 0) / (count - 1))
+        error = np.sqrt(np.maximum(variance, 0) / (count - 1))
+        return np.where(self.count[:, None] < 2, 0.0, error)
 
 
 def sida_curve(crop: np.ndarray) -> np.ndarray:

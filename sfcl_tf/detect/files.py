@@ -1,0 +1,49 @@
+"""Which files are looked at: paths, folders, patterns, lists."""
+
+import glob
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sfcl_tf.data.listing import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+
+def expand(paths: Iterable[str]) -> list[Path]:
+    """Returns the files that paths stand for, each once, in order.
+
+    Args:
+        paths: Files, taken as they are, there or not; folders, for the videos and
+            images below them, sorted; or patterns, where `**` stands for any folders.
+    """
+    found: dict[Path, Path] = {}
+    for text in paths:
+        for path in _expanded(text):
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def split_list(text: str) -> list[str]:
+    """Returns the paths of a list, one a line or separated by NUL."""
+    parts = text.split("\0") if "\0" in text else text.splitlines()
+    return [part for part in parts if part.strip()]
+
+
+def _expanded(text) -> Iterator[Path]:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        yield from _below(path)
+    elif not path.exists() and glob.has_magic(text):
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+        if not matches:
+            yield path
+        for match in map(Path, matches):
+            yield from _below(match) if match.is_dir() else [match]
+    else:
+        yield path
+
+
+def _below(folder):
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        known = path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        if known and not hidden and not path.is_dir():
+            yield path
