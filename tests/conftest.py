@@ -4,6 +4,8 @@ import os
 import socket
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from sfcl_tf.quiet import import_tensorflow
@@ -68,3 +70,34 @@ def free_addresses():
         for each in (one, two):
             each.bind(("127.0.0.1", 0))
         return [f"127.0.0.1:{s.getsockname()[1]}" for s in (one, two)]
+
+
+@pytest.fixture(scope="session")
+def write_clip():
+    """A function that encodes `(T, H, W, 3)` uint8 RGB as H.264 in MP4."""
+
+    def write(path, frames, *, crf=23, pixel_format="yuv444p", **container_options):
+        with av.open(str(path), "w", container_options=container_options) as container:
+            options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
+            stream = container.add_stream("libx264", rate=25, options=options)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = pixel_format
+            for image in frames:
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """30 frames of noise, which no encoder makes small."""
+    return np.random.default_rng(0).integers(0, 256, (30, 64, 96, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    """300 x 300 px with one face."""
+    return pytest.importorskip("skimage.data").astronaut()[:300, 60:360].copy()

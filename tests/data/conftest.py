@@ -4,7 +4,6 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -70,31 +69,6 @@ def copy(collection, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(collection / path.relative_to(result.root), path)
     return result
-
-
-@pytest.fixture(scope="session")
-def write_clip():
-    """A function that encodes `(T, H, W, 3)` uint8 RGB as H.264 in MP4."""
-
-    def write(path, frames, *, crf=23, pixel_format="yuv444p", **container_options):
-        with av.open(str(path), "w", container_options=container_options) as container:
-            options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
-            stream = container.add_stream("libx264", rate=25, options=options)
-            stream.height, stream.width = frames.shape[1:3]
-            stream.pix_fmt = pixel_format
-            for image in frames:
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
-
-    return write
-
-
-@pytest.fixture(scope="session")
-def noise():
-    """30 frames of noise, which no encoder makes small."""
-    return np.random.default_rng(0).integers(0, 256, (30, 64, 96, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from bad_files import damaged_videos, images
 from hostile import Hostile
 from PIL import Image
 
@@ -23,12 +24,6 @@ from sfcl_tf.data.prepare import prepare
 from sfcl_tf.data.records import decode_region, parse_record
 from sfcl_tf.data.video import decode, scan
 from sfcl_tf.errors import DataError
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    """300 x 300 px with one face."""
-    return pytest.importorskip("skimage.data").astronaut()[:300, 60:360].copy()
 
 
 @pytest.fixture
@@ -65,39 +60,9 @@ def first_record(manifest, report):
 def test_damaged_and_strange_videos_are_counted_with_their_reason(
     prepare_folder, write_clip, noise, astronaut
 ):
-    folder = prepare_folder.folder
-    clip = np.repeat(astronaut[None], 8, axis=0)
-    write_clip(folder / "good.mp4", clip)
-    whole = (folder / "good.mp4").read_bytes()
-    (folder / "zero.mp4").touch()
-    (folder / "text.mp4").write_text("no video " * 1000)
-    (folder / "half.mp4").write_bytes(whole[: len(whole) // 2])
-    (folder / "head.mp4").write_bytes(whole[:100])
-    write_clip(folder / "one frame.mp4", clip[:1])
-    write_clip(folder / "no face.mp4", noise)
-    write_clip(folder / "Ünïcødé 名前 (1).mp4", clip)
-    (folder / "link.mp4").symlink_to(folder / "link.mp4")
-    with av.open(str(folder / "sound.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=16000, layout="mono")
-        sound = av.AudioFrame.from_ndarray(
-            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
-        )
-        sound.sample_rate = 16000
-        container.mux(stream.encode(sound))
-        container.mux(stream.encode())
+    expected = damaged_videos(prepare_folder.folder, write_clip, noise, astronaut)
     manifest, reports = prepare_folder()
-    assert status(reports) == {
-        "good.mp4": "ok",
-        "zero.mp4": "unreadable",
-        "text.mp4": "unreadable",
-        "half.mp4": "unreadable",
-        "head.mp4": "unreadable",
-        "one frame.mp4": "ok",
-        "no face.mp4": "no_face",
-        "Ünïcødé 名前 (1).mp4": "ok",
-        "link.mp4": "unreadable",
-        "sound.mp4": "unreadable",
-    }
+    assert status(reports) == expected
     assert reports["one frame.mp4"]["records"] == 1
     for report in reports.values():
         assert bool(report["reason"]) == (report["status"] != "ok")
@@ -154,24 +119,6 @@ def test_4k_with_many_faces_gives_each_its_track(prepare_folder, write_clip, ast
     assert report["frames_with_face"] == report["frames_wanted"] == 1
     _, reports = prepare_folder("largest", frames=1)
     assert reports["wall.mp4"]["records"] == 1
-
-
-def images(folder, astronaut):
-    """Writes the face in many kinds of image; returns the names."""
-    picture = Image.fromarray(astronaut)
-    grey = np.asarray(picture.convert("L"))
-    picture.save(folder / "rgb.png")
-    picture.convert("L").save(folder / "grey.jpg")
-    picture.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
-    picture.quantize(256).save(folder / "palette.png")
-    cv2.imwrite(str(folder / "grey16.png"), grey.astype(np.uint16) * 257)
-    cv2.imwrite(str(folder / "rgb16.png"), astronaut[..., ::-1].astype("uint16") * 257)
-    cv2.imwrite(str(folder / "grey16.tiff"), grey.astype(np.uint16) * 257)
-    picture.convert("RGBA").save(folder / "alpha.webp", lossless=True)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
-    picture.rotate(90).save(folder / "turned.jpg", exif=exif, quality=95)
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_images_of_every_mode_show_the_same_face(prepare_folder, astronaut):
