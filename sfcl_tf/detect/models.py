@@ -11,8 +11,10 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator
+import types
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +25,7 @@ from sfcl_tf.detect.samples import FoundFace
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
+from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 
 BATCH = 8
@@ -54,6 +57,7 @@ class ScoringModel(abc.ABC):
         reference: What its training faces looked like, if known.
         card: Its model card, Markdown; empty if there is none.
         digest: Of its weights; empty if unknown.
+        results: Figures of its own test split, `results.json`; empty if unknown.
     """
 
     name: str
@@ -62,6 +66,7 @@ class ScoringModel(abc.ABC):
     reference: Reference | None = None
     card: str = ""
     digest: str = ""
+    results: Mapping[str, Any] = types.MappingProxyType({})
 
     def __init__(self, config: Config):
         self.config = config
@@ -116,7 +121,10 @@ class LocalModel(ScoringModel):
         self._signatures = None
         if (folder / "model.keras").is_file():
             self.digest = sha256(folder / "model.keras")
-            self.card = _run_card(folder, self.config, self.calibration)
+            self.results = _json(folder / "results.json")
+            self.card = model_card(
+                self.config, self.calibration, _json(folder / "env.json"), self.results
+            )
 
     def _traced(self):
         import tensorflow as tf
@@ -303,11 +311,5 @@ def _first(found):
     return {n: np.asarray(x)[0] for n, x in found.items() if n != "status"}
 
 
-def _run_card(run_dir, config, calibration):
-    from sfcl_tf.serving.model_card import model_card
-
-    known = {}
-    for name in ("env.json", "results.json"):
-        path = run_dir / name
-        known[name] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return model_card(config, calibration, known["env.json"], known["results.json"])
+def _json(path):
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}

@@ -18,6 +18,7 @@ from sfcl_tf.detect.results import FLAGS, Moment, Result, Track
 from sfcl_tf.evaluation.plots import FAKE, GREY, REAL
 from sfcl_tf.html import CSS, percent, table
 
+_CHANCE = 0.5  # AUC
 EXPLAINED = 3
 """Moments that are explained."""
 
@@ -26,7 +27,7 @@ _THUMBNAIL = 128  # pixels
 _COLORS = {"fake": FAKE, "real": REAL, "uncertain": "#8a6d00"}
 _CSS = f"""
 .verdict {{ display: inline-block; color: #fff; padding: 0 0.7rem; font-weight: 700;
-  border-radius: 0.4rem; background: {GREY}; print-color-adjust: exact; }}
+  border-radius: 0.4rem; white-space: nowrap; background: {GREY}; print-color-adjust: exact; }}
 .fake {{ background: {FAKE}; }} .real {{ background: {REAL}; }}
 .uncertain {{ background: #8a6d00; }}
 .strip {{ display: flex; flex-wrap: wrap; gap: 0.6rem; margin: 0.8rem 0; }}
@@ -186,8 +187,16 @@ def limits(model: ScoringModel) -> str:
             " This model was trained on the synthetic demo alone, which proves the "
             "plumbing: what it says of real clips means nothing."
         )
-    elif not model.calibration.calibrated:
+        return text
+    if not model.calibration.calibrated:
         text += " This model was not calibrated: its thresholds are both 0.5."
+    tested = model.results.get("summary", {}).get("frame", {})
+    if tested.get("auc") is not None:
+        low = tested.get("intervals", {}).get("auc", [0.0])[0]
+        text += f" On its own test split its frame AUC is {tested['auc']:.3f}"
+        if low <= _CHANCE:
+            text += ", which may be chance: do not rely on it"
+        text += "."
     return text
 
 
