@@ -212,7 +212,7 @@ def _examine_all(args, files, looking, detector, display):
         for path in files:
             report = folder / _report_name(path) if args.report else None
             result = store.done(path) if store else None
-            if result and report and result.tracks and not report.is_file():
+            if result and report and result.pictures and not report.is_file():
                 result = None
             known += result is not None
             if result is None:

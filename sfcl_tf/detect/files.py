@@ -1,6 +1,7 @@
 """Which files are looked at: paths, folders, patterns, lists."""
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,10 +15,11 @@ def expand(paths: Iterable[str]) -> list[Path]:
         paths: Files, taken as they are, there or not; folders, for the videos and
             images below them, sorted; or patterns, where `**` stands for any folders.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for text in paths:
         for path in _expanded(text):
-            found.setdefault(path.resolve(), path)
+            # Unlike `resolve`, it takes links that lead to themselves.
+            found.setdefault(os.path.realpath(path), path)
     return list(found.values())
 
 

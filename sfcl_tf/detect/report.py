@@ -27,7 +27,8 @@ _THUMBNAIL = 128  # pixels
 _COLORS = {"fake": FAKE, "real": REAL, "uncertain": "#8a6d00"}
 _CSS = f"""
 .verdict {{ display: inline-block; color: #fff; padding: 0 0.7rem; font-weight: 700;
-  border-radius: 0.4rem; white-space: nowrap; background: {GREY}; print-color-adjust: exact; }}
+  border-radius: 0.4rem; white-space: nowrap; background: {GREY};
+  print-color-adjust: exact; }}
 .fake {{ background: {FAKE}; }} .real {{ background: {REAL}; }}
 .uncertain {{ background: #8a6d00; }}
 .strip {{ display: flex; flex-wrap: wrap; gap: 0.6rem; margin: 0.8rem 0; }}

@@ -1,0 +1,241 @@
+"""The detector: the same numbers by every engine, whatever it is asked beside."""
+
+import dataclasses
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+import sfcl_tf
+from sfcl_tf.data.crop import crop_face
+from sfcl_tf.data.inputs import model_inputs, tf_basis
+from sfcl_tf.data.video import decode
+from sfcl_tf.detect import Detector, Looking
+from sfcl_tf.errors import DataError, ModelError, UsageError
+from sfcl_tf.evaluation import Calibration, Predictor
+from sfcl_tf.models import load_model
+
+
+@pytest.fixture(scope="module")
+def detector(run):
+    return Detector.load(run, "tensorflow")
+
+
+def moments(result):
+    return [moment for track in result.tracks for moment in track.moments]
+
+
+def scores(result):
+    return np.array([moment.score for moment in moments(result)])
+
+
+def test_scores_are_keras_own_of_the_crops_that_training_sees(detector, run, clips):
+    result = detector.predict(clips / "face.mp4", fps=5)
+    assert (result.status, result.pictures, result.pictures_with_face) == ("ok", 10, 10)
+    assert [moment.frame_index for moment in moments(result)] == list(range(0, 50, 5))
+    frames = list(decode(clips / "face.mp4"))
+    config = detector.model.config
+    inputs = []
+    for moment in moments(result):
+        frame = frames[moment.frame_index].rgb()
+        crop = crop_face(frame, moment.box, config.data.margin, 8)
+        inputs.append(model_inputs(crop, config.model.image_size, tf_basis()))
+    batch = {name: np.stack([x[name] for x in inputs]) for name in inputs[0]}
+    logits = Predictor(load_model(run))(batch)
+    np.testing.assert_allclose([m.logit for m in moments(result)], logits, atol=1e-4)
+    calibration = Calibration.read(run)
+    np.testing.assert_allclose(scores(result), calibration.score(logits), atol=1e-5)
+    assert result.score == pytest.approx(scores(result).mean())
+    assert {m.verdict for m in moments(result)} <= {"real", "uncertain", "fake"}
+    assert (result.width, result.height, result.frames) == (300, 300, 50)
+
+
+def test_a_score_depends_on_nothing_beside_it(detector, run, clips):
+    video, image = clips / "face.mp4", clips / "face.png"
+    alone = detector.predict(video, fps=4)
+    picture = detector.predict(image)
+    for batch, sources in ((1, [image, video]), (3, [video, video]), (64, [video])):
+        other = Detector.load(run, "tensorflow", batch=batch)
+        found = other.predict(sources, fps=4)
+        np.testing.assert_allclose(scores(found[-1]), scores(alone), atol=1e-5)
+        if sources[0] == image:
+            np.testing.assert_allclose(scores(found[0]), scores(picture), atol=1e-5)
+    assert moments(detector.predict(video, fps=4)) == moments(alone)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnx"])
+def test_engines_agree_and_are_converted_once(detector, run, clips, tmp_path, name):
+    pytest.importorskip("openvino" if name == "openvino" else "onnxruntime")
+    copy = shutil.copytree(run, tmp_path / "run")
+    said = []
+    other = Detector.load(copy, name, say=said.append)
+    assert other.model.engine == f"{name}, float32"
+    assert len(said) == 1
+    expected = detector.predict(clips / "face.mp4")
+    found = other.predict(clips / "face.mp4")
+    np.testing.assert_allclose(scores(found), scores(expected), atol=1e-3)
+    np.testing.assert_allclose(
+        [m.logit for m in moments(found)],
+        [m.logit for m in moments(expected)],
+        atol=1e-3,
+    )
+    again = Detector.load(copy, name, say=said.append)
+    assert len(said) == 1
+    assert scores(again.predict(clips / "face.png")).shape == (1,)
+    folder = copy / "engines" / f"{name}-float32"
+    of_folder = Detector.load(folder)
+    assert scores(of_folder.predict(clips / "face.png")) == scores(
+        again.predict(clips / "face.png")
+    )
+    # Other weights: converted anew.
+    model = load_model(copy)
+    model.get_layer("logit").bias.assign([1.0])
+    model.save(copy / "model.keras")
+    changed = Detector.load(copy, name, say=said.append)
+    assert len(said) == 2
+    shift = moments(changed.predict(clips / "face.png"))[0].logit
+    before = moments(again.predict(clips / "face.png"))[0].logit
+    assert shift == pytest.approx(before + 1, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    from sfcl_tf.config import read_config
+    from sfcl_tf.serving import export_savedmodel, extra_files
+
+    config = read_config(run / "config.toml")
+    path = tmp_path_factory.mktemp("models") / "small" / "3"
+    export_savedmodel(
+        load_model(run),
+        config,
+        path,
+        calibration=Calibration.read(run),
+        extra=extra_files(run, config, {}),
+    )
+    return path
+
+
+def test_a_savedmodel_agrees(detector, exported, clips):
+    expected = detector.predict(clips / "face.mp4")
+    for path in (exported, exported.parent):
+        found = Detector.load(path)
+        result = found.predict(clips / "face.mp4")
+        np.testing.assert_allclose(scores(result), scores(expected), atol=1e-5)
+        assert result.verdict == expected.verdict
+        assert found.model.reference is not None
+        assert found.model.card
+
+
+def test_a_server_agrees(detector, exported, clips, run):
+    pytest.importorskip("tensorflow_serving")
+    from serving import servers
+
+    expected = detector.predict(clips / "face.mp4")
+    with servers.desk(exported.parent) as server:
+        found = Detector.connect(server.address, run=run)
+        result = found.predict(clips / "face.mp4")
+        explained = found.model.explain(np.full((64, 64, 3), 99, np.uint8))
+    np.testing.assert_allclose(scores(result), scores(expected), atol=1e-5)
+    assert (result.verdict, result.reason) == (expected.verdict, expected.reason)
+    assert result.real_to == pytest.approx(expected.real_to)
+    assert result.fake_from == pytest.approx(expected.fake_from)
+    assert explained["heatmap"].ndim == 2
+    with pytest.raises(ModelError, match=r"UNAVAILABLE|DEADLINE"):
+        Detector.connect("127.0.0.1:1").predict(clips / "face.png")
+
+
+def test_arrays_files_and_lists(detector, clips, astronaut):
+    one = detector.predict(astronaut)
+    assert (one.source, one.status, one.pictures) == ("0", "ok", 1)
+    image = detector.predict(str(clips / "face.png"))
+    np.testing.assert_allclose(scores(one), scores(image))
+    found = detector.predict([astronaut, clips / "none.mp4", clips / "grey.mp4"])
+    assert [each.status for each in found] == ["ok", "unreadable", "no_face"]
+    assert [each.verdict for each in found][1:] == ["", "no_face"]
+    assert "nothing at" in found[1].reason
+    assert found[2].score is None
+    with pytest.raises(DataError, match="nothing at"):
+        detector.predict(clips / "none.mp4")
+    for wrong in ([astronaut[..., 0]], ["http://127.0.0.1/a.mp4"], [3]):
+        with pytest.raises(UsageError, match="Expected"):
+            detector.predict(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"fps": 0}, {"frames": -1}, {"fps": 1, "frames": 1}, {"faces": "some"}]
+)
+def test_what_cannot_be_looked_at_is_told(detector, clips, wrong):
+    with pytest.raises(UsageError, match="Expected"):
+        detector.predict(clips / "face.png", **wrong)
+
+
+def test_faces_are_counted_and_small_ones_are_not_scored(detector, astronaut):
+    wall = np.full((400, 1000, 3), 90, np.uint8)
+    wall[40:340, 40:340] = astronaut
+    wall[40:340, 600:900] = astronaut[:, ::-1]
+    result = detector.predict(wall)
+    assert [len(track.moments) for track in result.tracks] == [1, 1]
+    assert result.score == max(scores(result))
+    assert len(detector.predict(wall, faces="largest").tracks) == 1
+    small = cv2.resize(astronaut, (75, 75), interpolation=cv2.INTER_AREA)
+    result = detector.predict(small)
+    assert (result.status, result.verdict) == ("no_face", "no_face")
+    assert "under 46 pixels" in result.reason or "no face" in result.reason
+
+
+def test_files_are_read_in_a_process_of_their_own(run, clips, detector):
+    with Detector.load(run, "tensorflow", isolated=True) as isolated:
+        found = isolated.predict([clips / "none.mp4", clips / "face.mp4"])
+    assert found[0].status == "unreadable"
+    assert moments(found[1]) == moments(detector.predict(clips / "face.mp4"))
+
+
+def test_an_error_of_ours_costs_its_own_file(detector, clips, monkeypatch):
+    real, calls = detector.model.scores, []
+
+    def once(faces):
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("out of luck")
+        return real(faces)
+
+    monkeypatch.setattr(detector.model, "scores", once)
+    found = detector.predict([clips / "face.png", clips / "face.png"])
+    assert [each.status for each in found] == ["failed", "ok"]
+    assert "out of luck" in found[0].reason
+
+
+def test_memory_holds_a_bounded_number_of_moments(detector, clips):
+    from sfcl_tf.detect.highlights import Highlights
+
+    kept = Highlights(most=6)
+    looking = Looking(fps=25.0, previews=True)
+    result = detector.examine(clips / "face.mp4", looking, on_face=kept)
+    assert 3 <= len(kept.all()) <= 6
+    best = max(moments(result), key=lambda moment: moment.score)
+    assert kept.worst(1)[0].moment == best
+    assert kept.all()[0].preview[:2] == b"\xff\xd8"
+    times = [each.moment.time for each in kept.all()]
+    assert times == sorted(times)
+
+
+def test_models_that_are_none_are_told(run, tmp_path):
+    with pytest.raises(ModelError, match="Expected a run's directory"):
+        Detector.load(tmp_path)
+    with pytest.raises(UsageError, match="Expected an engine"):
+        Detector.load(run, "abacus")
+    shutil.copy(run / "config.toml", tmp_path)
+    with pytest.raises(ModelError, match="--resume"):
+        Detector.load(tmp_path)
+    with pytest.raises(ModelError, match="int8"):
+        Detector.load(run, "openvino", "int8")
+    with pytest.raises(ModelError, match="float32 with TensorFlow"):
+        Detector.load(run, "tensorflow", "bf16")
+    with pytest.raises(UsageError, match="batch"):
+        Detector.load(run, batch=0)
+
+
+def test_the_package_offers_it():
+    assert sfcl_tf.Detector is Detector
+    assert dataclasses.is_dataclass(sfcl_tf.detect.Result)
