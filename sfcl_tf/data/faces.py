@@ -42,11 +42,14 @@ class Face:
         box: x0, y0, x1, y1 in whole pixels, inside the frame.
         track: Number of the track in its video, from 0.
         detected: Whether the detector found it, or the tracker followed it.
+        confidence: The detector's score, above 0, frontal faces 1 to 4; NaN where it
+            was not asked near this face.
     """
 
     box: Box
     track: int
     detected: bool
+    confidence: float = math.nan
 
 
 class FaceFinder:
@@ -64,45 +67,43 @@ class FaceFinder:
 
     def __init__(self, thorough: bool = False):
         self._detector = _hog()
-        self._thorough = thorough
+        self.thorough = thorough
 
     def __call__(self, image: np.ndarray) -> list[Box]:
         """Finds faces in `(H, W, 3)` uint8 RGB, largest first."""
         boxes = []
         for scale in self._scales(min(image.shape[:2])):
-            boxes = boxes or self._detect(image, scale)
+            boxes = boxes or list(self._detect(image, scale))
         return sorted(boxes, key=area, reverse=True)
 
+    def coarse(self, image: np.ndarray) -> list[Box]:
+        """Finds faces from a sixth of the height, largest first, in one quick look."""
+        scale = min(_on_ladder(_FAST_SHORT_SIDE / min(image.shape[:2])), 1.0)
+        return sorted(self._detect(image, scale), key=area, reverse=True)
+
     def _scales(self, short: int) -> tuple[float, ...]:
-        enlarged = _ENLARGED_UP_TO_THOROUGHLY if self._thorough else _ENLARGED_UP_TO
+        enlarged = _ENLARGED_UP_TO_THOROUGHLY if self.thorough else _ENLARGED_UP_TO
         if short <= enlarged:
             return 2.0, 1.0
-        return (1.0,) if self._thorough else (_on_ladder(_FAST_SHORT_SIDE / short), 1.0)
+        return (1.0,) if self.thorough else (_on_ladder(_FAST_SHORT_SIDE / short), 1.0)
 
-    def near(self, picture: Picture, box: Box) -> list[Box]:
-        """Finds faces around a box and of about its size, largest first.
+    def near(self, picture: Picture, box: Box) -> dict[Box, float]:
+        """Finds faces around a box and of about its size, with the detector's scores.
 
         Several times faster than a search of the whole picture.
         """
         region, (left, top), scale = self._around(picture, box)
-        found = self._detect(region, scale)
-        moved = [(a + left, b + top, c + left, d + top) for a, b, c, d in found]
-        return sorted(moved, key=area, reverse=True)
+        found = self._detect(region, scale).items()
+        return {
+            (x0 + left, y0 + top, x1 + left, y1 + top): score
+            for (x0, y0, x1, y1), score in found
+        }
 
     def confidence(self, picture: Picture, box: Box) -> float:
-        """Returns the detector's score of a face; minus infinity if it sees none.
-
-        Above 0 the detector calls it a face; frontal ones have 1 to 4.
-        """
-        region, (left, top), scale = self._around(picture, box)
-        found, scores, _ = self._detector.run(_scaled(region, scale), 0, 0.0)
-        here = [
-            score
-            for place, score in zip(found, scores, strict=True)
-            if box[0] <= place.center().x / scale + left < box[2]
-            and box[1] <= place.center().y / scale + top < box[3]
-        ]
-        return max(here, default=-math.inf)
+        """Returns the detector's score of a face; minus infinity if it sees none."""
+        found = self.near(picture, box)
+        same = _best(found, box)
+        return found[same] if same else -math.inf
 
     def _around(self, picture, box):
         """Returns what is around a box, where that begins, and the scale for it."""
@@ -116,16 +117,20 @@ class FaceFinder:
         scale = min(_on_ladder(_NEAR_FACE / side), 2.0)
         return picture.region(left, top, right, bottom), (left, top), scale
 
-    def _detect(self, image, scale) -> list[Box]:
+    def _detect(self, image, scale) -> dict[Box, float]:
+        """Finds faces in an image at a scale; returns their scores."""
         height, width = image.shape[:2]
         # dlib finds most in what it has enlarged in its own way.
         upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
         image = _scaled(image, scale)
-        found = []
-        for box in self._detector(image, upsample):
+        boxes, scores, _ = self._detector.run(image, upsample, 0.0)
+        found = {}
+        for box, score in zip(boxes, scores, strict=True):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
-            found.append(inside([round(e / scale) for e in edges], height, width))
-        return [box for box in found if area(box) > 0]
+            box = inside([round(e / scale) for e in edges], height, width)
+            if area(box) > 0:
+                found.setdefault(box, score)
+        return found
 
 
 @functools.cache
@@ -177,16 +182,20 @@ class FaceTracks:
         finder: Finds them.
         most: How many to follow at the same time, the largest first; with more than
             one the whole picture is searched every second for those that come in.
+        patience: Seconds that such searches lie apart instead. And unless the finder
+            is thorough, searches of the whole picture are coarse, but for one in so
+            many seconds while that finds nothing. 0: all are full.
     """
 
-    def __init__(self, finder: FaceFinder, most: int = 1):
+    def __init__(self, finder: FaceFinder, most: int = 1, patience: float = 0.0):
         self._finder = finder
         self._most = most
+        self._patience = patience
         self._live: list[_Track] = []
         self._lost: list[_Track] = []
         self._count = 0
         self._size: tuple[int, int] | None = None
-        self._looked = -math.inf
+        self._looked = self._looked_fully = -math.inf
 
     def __call__(self, picture: Picture) -> list[Face]:
         """Finds the faces of the next sample, largest first."""
@@ -200,7 +209,8 @@ class FaceTracks:
         gone = {track.number for track in self._live} - {face.track for face in faces}
         self._lost += [track for track in self._live if track.number in gone]
         self._live = [track for track in self._live if track.number not in gone]
-        recently = 0 <= picture.time - self._looked < _LOOK_AROUND
+        rest = self._patience or _LOOK_AROUND
+        recently = 0 <= picture.time - self._looked < rest
         around = self._most > 1 and not recently
         if len(faces) < self._most and (gone or around or not faces):
             faces += self._look_around(picture)
@@ -208,12 +218,14 @@ class FaceTracks:
 
     def _go_on(self, track: _Track, picture: Picture) -> Face | None:
         trackable = 0 <= picture.time - track.time <= _TRACKABLE_GAP
-        box, detected = None, False
+        box, detected, confidence = None, False, math.nan
         if trackable and track.since_detection < _DETECT_EVERY - 1:
             box = _follow(track, picture.luma)
         if box is None:
-            box = _best(self._finder.near(picture, track.box), track.box)
+            found = self._finder.near(picture, track.box)
+            box = _best(found, track.box)
             detected = box is not None
+            confidence = found[box] if detected else math.nan
         if box is None and trackable and track.since_detection < 2 * _DETECT_EVERY:
             box = _follow(track, picture.luma)
         if box is None:
@@ -222,12 +234,12 @@ class FaceTracks:
         track.box, track.time = box, picture.time
         if detected:  # the tracker is started anew when it is needed
             track.tracker, track.seen = None, picture.luma
-        return Face(box, track.number, detected)
+        return Face(box, track.number, detected, confidence)
 
     def _look_around(self, picture: Picture) -> list[Face]:
         self._looked = picture.time
         found = []
-        for box in self._finder(picture.rgb()):
+        for box in self._search(picture):
             if len(self._live) == self._most:
                 break
             if _best([t.box for t in self._live], box):
@@ -242,6 +254,15 @@ class FaceTracks:
             self._live.append(_Track(number, box, picture.time, picture.luma))
             found.append(Face(box, number, True))
         return found
+
+    def _search(self, picture: Picture) -> list[Box]:
+        if self._patience and not self._finder.thorough:
+            found = self._finder.coarse(picture.rgb())
+            lately = 0 <= picture.time - self._looked_fully < self._patience
+            if found or self._live or lately:
+                return found
+        self._looked_fully = picture.time
+        return self._finder(picture.rgb())
 
 
 def _follow(track: _Track, luma: np.ndarray) -> Box | None:

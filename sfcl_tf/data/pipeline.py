@@ -313,7 +313,9 @@ class InputPipeline:
             (tf.constant(paths, tf.string), tf.constant(every, tf.int64))
         )
         records = shards.flat_map(
-            lambda path, every: tf.data.TFRecordDataset(path).shard(every, 0)
+            lambda path, every: tf.data.TFRecordDataset(
+                path, buffer_size=_BUFFER
+            ).shard(every, 0)
         )
         return records.map(example, self._parallel, deterministic=True)
 

@@ -32,6 +32,7 @@ FPS = 2.0
 
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80
+_PATIENCE = 2.0  # s between full searches while there is no face
 # Score of the frontal detector below which a face is turned away or partly hidden.
 _SURELY = 0.2
 
@@ -206,7 +207,8 @@ def _samples(footage, looking, beat=lambda: None):
             yield picture
 
     finder = FaceFinder(thorough=looking.thorough)
-    find = FaceTracks(finder, MOST_FACES if looking.faces == "all" else 1)
+    most = MOST_FACES if looking.faces == "all" else 1
+    find = FaceTracks(finder, most, _PATIENCE)
     opened = False
     watched = dataclasses.replace(footage, pictures=pictures)
     for picture in sampled(watched, **looking.rate):
@@ -239,8 +241,11 @@ def _found(picture: Picture, face: Face, finder: FaceFinder) -> FoundFace:
     pixels = region[inner[1] : inner[3], inner[0] : inner[2]]
     if min(pixels.shape[:2]) < 8:  # a sliver at the picture's edge
         pixels = region
-    surely = finder.confidence(picture, face.box) >= _SURELY
-    return FoundFace(face.track, face.box, surely, region, inner, measure(pixels))
+    confidence = face.confidence
+    if math.isnan(confidence):
+        confidence = finder.confidence(picture, face.box)
+    frontal = confidence >= _SURELY
+    return FoundFace(face.track, face.box, frontal, region, inner, measure(pixels))
 
 
 def _preview(picture):
