@@ -18,6 +18,14 @@ _SEI_BYTES = 1 << 16
 # A stream that is all damage would otherwise be decoded packet by packet.
 _MAX_ERRORS = 1000
 _NO_STAMP = -(2**63)
+# Containers of video alone, from files alone: FFmpeg also shows text as "ANSI art", and
+# follows playlists to other files and hosts.
+_ALLOWED = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "3g2,3gp,asf,avi,dv,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,"
+    "m4v,matroska,mj2,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,ogg,png_pipe,webm,"
+    "webp_pipe,wtv,yuv4mpegpipe",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +160,7 @@ def decode(path: Path) -> Iterator[VideoPicture]:
 
 def _open(path: Path):
     try:
-        container = av.open(str(path), metadata_errors="ignore")
+        container = av.open(str(path), metadata_errors="ignore", options=dict(_ALLOWED))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(
             f"Expected a readable video. Received: {path} ({error})."

@@ -130,3 +130,13 @@ def test_sound_without_pictures_is_an_error(tmp_path):
         container.mux(stream.encode())
     with pytest.raises(DataError, match="Expected a video stream"):
         probe(path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.mp4", "a.m3u8"])
+def test_text_and_playlists_are_no_videos(tmp_path, write_clip, name):
+    write_clip(tmp_path / "b.ts", np.zeros((8, 64, 64, 3), np.uint8))
+    text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb.ts\n#EXT-X-ENDLIST\n"
+    (tmp_path / name).write_text(text if name != "a.txt" else "no video " * 1000)
+    with pytest.raises(DataError, match="readable video"):
+        probe(tmp_path / name)
+    assert probe(tmp_path / "b.ts").frames == 8
