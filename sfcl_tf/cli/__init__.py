@@ -22,6 +22,7 @@ COMMANDS = (
     "reproduce",
     "export",
     "serve",
+    "app",
     "detect",
     "doctor",
 )

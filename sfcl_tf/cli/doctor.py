@@ -30,6 +30,7 @@ _OPTIONAL = {
     "tensorflow-serving-api": "serve",
     "openvino": "openvino",
     "onnxruntime": "onnx",
+    "gradio": "app",
     "tensorflow-io": "io",
 }
 

@@ -1,7 +1,6 @@
 """One HTML page about one file, for a person who has to decide."""
 
 import base64
-import math
 import os
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -14,7 +13,7 @@ from sfcl_tf.detect import plots
 from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlight, Highlights
 from sfcl_tf.detect.models import ScoringModel
-from sfcl_tf.detect.results import FLAGS, Moment, Result, Track
+from sfcl_tf.detect.results import FLAGS, Result, Track
 from sfcl_tf.evaluation.plots import FAKE, GREY, REAL
 from sfcl_tf.html import CSS, percent, table
 
@@ -232,8 +231,7 @@ def _timeline(result, kept):
     strip = "".join(
         _captioned(
             _image(_thumbnail(peak), "jpeg", "face", _THUMBNAIL),
-            f"{_when(peak.moment)}, face {peak.face.track + 1}: "
-            f"{peak.moment.score:.3f}",
+            f"{peak.moment.when}, face {peak.face.track + 1}: {peak.moment.score:.3f}",
         )
         for peak in peaks
     )
@@ -260,7 +258,7 @@ def _frames(result: Result, kept):
     figures = "".join(
         _captioned(
             _image(_annotated(result, highlight), "jpeg", "picture with face boxes"),
-            f"{_when(highlight.moment)}, picture {highlight.moment.frame_index}",
+            f"{highlight.moment.when}, picture {highlight.moment.frame_index}",
         )
         for _, highlight in sorted(shown.items())
     )
@@ -325,7 +323,7 @@ def _explanations(result, kept, model):
         moment = highlight.moment
         flags = "; ".join(f"{_word(f)} ({FLAGS[f]})" for f in moment.flags)
         parts.append(
-            f"<section><h3>{_when(moment)}, face {highlight.face.track + 1}: "
+            f"<section><h3>{moment.when}, face {highlight.face.track + 1}: "
             f"{moment.score:.3f}</h3>"
             + (f"<p>Take care: this face is {escape(flags)}.</p>" if flags else "")
             + _figure(plots.face_figure(found), "face, heat map, attention", "jpeg")
@@ -363,7 +361,7 @@ def _face_row(track: Track):
         f"{min(scores):.4f}",
         f"{max(scores):.4f}",
         str(len(scores)),
-        " to ".join(map(_when, times)),
+        " to ".join(moment.when for moment in times),
     ]
 
 
@@ -433,15 +431,6 @@ def _card(model):
         "<details><summary>The model's card</summary>"
         f'<div class="card wide">{html}</div></details>'
     )
-
-
-def _when(moment: Moment):
-    if not math.isfinite(moment.time):
-        return f"picture {moment.frame_index}"
-    minutes, seconds = divmod(moment.time, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{clock}:{seconds:05.2f}"
 
 
 def _figure(figure, alt="scores over time", kind="png"):

@@ -48,6 +48,16 @@ class Moment:
     verdict: str
     flags: tuple[str, ...] = ()
 
+    @property
+    def when(self) -> str:
+        """The time as on a clock, or the picture's number where there is none."""
+        if not math.isfinite(self.time):
+            return f"picture {self.frame_index}"
+        minutes, seconds = divmod(round(self.time, 1), 60)
+        hours, minutes = divmod(int(minutes), 60)
+        clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+        return f"{clock}:{seconds:04.1f}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Track:

@@ -1,0 +1,138 @@
+"""Open a page in the browser of this machine: drop a video, see what is found.
+
+Shows the verdict, the scores over time, and for each moment the face with its heat
+map, attention, band charts and spectrum; a report can be downloaded. Everything stays
+on this machine, and nothing is kept: uploads are deleted once they were looked at,
+results when their page is closed. Needs pip install "sfcl_tf[app]".
+
+  sfcl app
+  sfcl app --model runs/NAME --port 8000 --fps 4
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+
+def add_arguments(parser):
+    """Adds the subcommand's arguments."""
+    from sfcl_tf.cli import options
+
+    parser.add_argument(
+        "--model",
+        metavar="RUN",
+        help="a run, a SavedModel, or an engine's folder (default: the newest run)",
+    )
+    options.add_runs(parser)
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "openvino", "onnx", "tensorflow"),
+        default="auto",
+        help="what computes (default: the fastest that is installed)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bf16", "int8"),
+        default="float32",
+        help="bf16 and int8 are faster and less exact (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        metavar="N",
+        help="pictures of a video that are looked at a second (default: 2)",
+    )
+    parser.add_argument(
+        "--max-size",
+        type=float,
+        default=500,
+        metavar="MB",
+        help="largest file (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at (default: %(default)s, this machine alone)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=7860, help="of the page (default: %(default)s)"
+    )
+
+
+def run(args):
+    """Runs the subcommand until SIGTERM or Ctrl-C."""
+    from sfcl_tf.cli import options
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.detect.page.serve import PageSettings, needs_app, serving
+    from sfcl_tf.detect.samples import Looking
+    from sfcl_tf.quiet import import_tensorflow
+
+    needs_app()
+    settings = PageSettings(
+        args.host, args.port, round(args.max_size * (1 << 20)), Looking(args.fps)
+    )
+    import_tensorflow()
+    from sfcl_tf.detect.detector import Detector
+    from sfcl_tf.detect.load import newest_run
+
+    model = Path(args.model) if args.model else newest_run(options.runs(args))
+    signal.signal(signal.SIGTERM, _terminate)
+    code = 0
+    try:
+        with (
+            _temporary_files(),
+            Detector.load(
+                model, args.engine, args.precision, isolated=True, say=say
+            ) as detector,
+            serving(detector, settings) as address,
+        ):
+            try:
+                if not _is_loopback(args.host):
+                    say(
+                        f"Warning: {args.host} may be reached by others, and nobody "
+                        "is asked for a password."
+                    )
+                say(f"{detector.model.name}, {detector.model.engine}, at {address}")
+                say("Open it in a browser. Ctrl-C ends it.")
+                threading.Event().wait()
+            finally:
+                for each in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(each, signal.SIG_IGN)  # uploads are deleted now
+    except _Terminated:
+        pass
+    except KeyboardInterrupt:
+        code = 130
+    # A picture that is being scored can be neither stopped nor waited for.
+    sys.stdout.flush()
+    os._exit(code)
+
+
+@contextlib.contextmanager
+def _temporary_files():
+    """Has temporary files in one folder: TensorFlow's stay when this ends at once."""
+    with tempfile.TemporaryDirectory(
+        prefix="sfcl_app_", ignore_cleanup_errors=True
+    ) as folder:
+        tempfile.tempdir = folder
+        yield
+
+
+class _Terminated(BaseException):
+    """SIGTERM was received."""
+
+
+def _terminate(*_):
+    raise _Terminated
+
+
+def _is_loopback(host):
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

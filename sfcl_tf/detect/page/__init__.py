@@ -1,0 +1,1 @@
+"""`sfcl app`: a page in the browser of this machine, in Gradio."""
