@@ -22,8 +22,8 @@ COMMANDS = (
     "reproduce",
     "export",
     "serve",
-    "app",
     "detect",
+    "app",
     "doctor",
 )
 
