@@ -15,31 +15,13 @@ import signal
 import sys
 import tempfile
 import threading
-from pathlib import Path
+
+from sfcl_tf.cli import options
 
 
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
-    from sfcl_tf.cli import options
-
-    parser.add_argument(
-        "--model",
-        metavar="RUN",
-        help="a run, a SavedModel, or an engine's folder (default: the newest run)",
-    )
-    options.add_runs(parser)
-    parser.add_argument(
-        "--engine",
-        choices=("auto", "openvino", "onnx", "tensorflow"),
-        default="auto",
-        help="what computes (default: the fastest that is installed)",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "bf16", "int8"),
-        default="float32",
-        help="bf16 and int8 are faster and less exact (default: %(default)s)",
-    )
+    options.add_model(parser)
     parser.add_argument(
         "--fps",
         type=float,
@@ -65,7 +47,6 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand until SIGTERM or Ctrl-C."""
-    from sfcl_tf.cli import options
     from sfcl_tf.cli.console import say
     from sfcl_tf.detect.page.serve import PageSettings, needs_app, serving
     from sfcl_tf.detect.samples import Looking
@@ -77,9 +58,8 @@ def run(args):
     )
     import_tensorflow()
     from sfcl_tf.detect.detector import Detector
-    from sfcl_tf.detect.load import newest_run
 
-    model = Path(args.model) if args.model else newest_run(options.runs(args))
+    model = options.model(args)
     signal.signal(signal.SIGTERM, _terminate)
     code = 0
     try:
@@ -91,7 +71,7 @@ def run(args):
             serving(detector, settings) as address,
         ):
             try:
-                if not _is_loopback(args.host):
+                if not options.is_loopback(args.host):
                     say(
                         f"Warning: {args.host} may be reached by others, and nobody "
                         "is asked for a password."
@@ -127,12 +107,3 @@ class _Terminated(BaseException):
 
 def _terminate(*_):
     raise _Terminated
-
-
-def _is_loopback(host):
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -24,24 +24,7 @@ def add_arguments(parser):
     """Adds the subcommand's arguments."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="what is looked at")
     group = parser.add_argument_group("model")
-    group.add_argument(
-        "--model",
-        metavar="RUN",
-        help="a run, a SavedModel or an engine's folder (default: the newest run)",
-    )
-    options.add_runs(group)
-    group.add_argument(
-        "--engine",
-        choices=("auto", "openvino", "onnx", "tensorflow"),
-        default="auto",
-        help="what computes it (default: the fastest installed)",
-    )
-    group.add_argument(
-        "--precision",
-        choices=("float32", "bf16", "int8"),
-        default="float32",
-        help="bf16 and int8 are faster and less exact (default: float32)",
-    )
+    options.add_model(group)
     group.add_argument("--server", metavar="HOST:PORT", help="have a server score")
     group.add_argument("--server-name", metavar="NAME", help="the model's name there")
     group.add_argument(
@@ -103,7 +86,7 @@ def run(args):
     _check(args)
     looking = Looking(args.fps, args.frames, args.faces, args.thorough, args.report)
     files = _files(args)
-    model = None if args.server else _model(args)
+    model = None if args.server else options.model(args)
 
     from sfcl_tf.cli.show_detect import Display, head
 
@@ -150,15 +133,6 @@ def _files(args):
             "Give a file itself if it has an unusual ending."
         )
     return files
-
-
-def _model(args):
-    """Returns the path of the model, before anything slow is imported."""
-    from sfcl_tf.detect.load import newest_run
-
-    return (
-        Path(args.model).expanduser() if args.model else newest_run(options.runs(args))
-    )
 
 
 def _detector(args, model, say):

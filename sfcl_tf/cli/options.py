@@ -1,5 +1,6 @@
 """Arguments that several subcommands share."""
 
+import ipaddress
 import os
 from pathlib import Path
 
@@ -117,6 +118,39 @@ def add_runs(parser):
     )
 
 
+def add_model(parser):
+    """Adds which model scores, and what computes it."""
+    parser.add_argument(
+        "--model",
+        metavar="RUN",
+        help="a run, a SavedModel or an engine's folder (default: the newest run)",
+    )
+    add_runs(parser)
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "openvino", "onnx", "tensorflow"),
+        default="auto",
+        help="what computes it (default: the fastest installed)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bf16", "int8"),
+        default="float32",
+        help="bf16 and int8 are faster and less exact (default: float32)",
+    )
+
+
+def model(args) -> Path:
+    """Returns the path of the model that was given, or the newest run.
+
+    Raises:
+        ModelError: If there is none; it tells how to make one.
+    """
+    from sfcl_tf.detect.load import newest_run
+
+    return Path(args.model).expanduser() if args.model else newest_run(runs(args))
+
+
 def config(args, *more):
     """Merges preset, card, file, `--set` and flags; `more` are (key, value) pairs."""
     from sfcl_tf.data.cards import dataset_path, load_card
@@ -184,6 +218,16 @@ def refuse_urls(args) -> None:
             if name not in _MAY_BE_URLS and isinstance(text, str) and is_remote(text):
                 option = {"overrides": "set"}.get(name, name.replace("_", "-"))
                 raise _not_local(f"--{option}", text)
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether nobody but this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def new_file(text: str, option: str, ending: str = "") -> Path:

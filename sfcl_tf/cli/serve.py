@@ -104,7 +104,8 @@ def run(args):
 
     import_tensorflow()
     settings = settings_of()
-    from sfcl_tf.serving.desk.server import is_loopback, serve
+    from sfcl_tf.cli.options import is_loopback
+    from sfcl_tf.serving.desk.server import serve
 
     if not is_loopback(args.host) and not args.client_ca:
         say(

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from sfcl_tf.cli import app as command
+from sfcl_tf.cli.options import is_loopback
 from sfcl_tf.detect.detector import Detector, failed
 from sfcl_tf.detect.highlights import Highlights
 from sfcl_tf.detect.page import parts
@@ -172,7 +172,7 @@ def test_uploads_that_broke_off_are_swept_up(tmp_path):
     ],
 )
 def test_only_this_machine_is_reached_without_a_warning(host, known):
-    assert command._is_loopback(host) == known
+    assert is_loopback(host) == known
 
 
 def test_wrong_settings_and_a_missing_extra_are_told_of(monkeypatch):

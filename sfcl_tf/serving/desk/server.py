@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import gc
-import ipaddress
 import logging
 import signal
 import ssl
@@ -205,16 +204,6 @@ def _settle(future, error):
 
 def _place(host, port):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Tells whether nobody but this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _taken(place):
