@@ -33,7 +33,10 @@ def add_arguments(parser):
     group = parser.add_argument_group("what is looked at")
     rate = group.add_mutually_exclusive_group()
     rate.add_argument(
-        "--fps", type=float, metavar="N", help="pictures a second (default: 2)"
+        "--fps",
+        type=float,
+        metavar="N",
+        help="pictures a second (default: 2, and 8 of a short clip)",
     )
     rate.add_argument(
         "--frames", type=int, metavar="N", help="pictures of a video, evenly spaced"
@@ -176,7 +179,8 @@ def _examine_all(args, files, looking, detector, display):
         "model": detector.model.name,
         "digest": detector.model.digest,
         "engine": detector.model.engine,
-        **looking.rate,
+        "fps": looking.fps,
+        "frames": looking.frames,
         "faces": looking.faces,
         "thorough": looking.thorough,
     }

@@ -161,7 +161,7 @@ class Detector:
         Args:
             source: A video or an image file; an `(H, W, 3)` uint8 RGB array; or
                 several of these.
-            fps: Pictures a second of a video; 2 if neither is given.
+            fps: Pictures a second of a video; without both 2, and 8 of a short clip.
             frames: Pictures of a video, evenly spaced.
             faces: `"all"`, or `"largest"` of each picture.
             thorough: Whether small faces beside large ones are looked for as well.

@@ -30,6 +30,10 @@ from sfcl_tf.errors import DataError, UsageError
 FPS = 2.0
 """Pictures looked at a second, unless told otherwise."""
 
+LEAST = 8
+"""Pictures looked at of a clip so short that these were fewer."""
+
+_SHORT = 100  # frames: four seconds of usual video
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80
 _PATIENCE = 2.0  # s between full searches while there is no face
@@ -43,7 +47,8 @@ class Looking:
 
     Attributes:
         fps: Pictures a second; or
-        frames: pictures of a video, evenly spaced.
+        frames: pictures of a video, evenly spaced. Without both two a second, and 8
+            of a clip under 100 frames.
         faces: `"all"`, or `"largest"`: of each picture.
         thorough: Whether small faces beside large ones are looked for as well; takes
             several times as long. Without it, those of a sixth of the picture's
@@ -68,18 +73,20 @@ class Looking:
                 raise UsageError(f"Expected {name} above 0. Received: {value!r}.")
         if self.fps is not None and self.frames is not None:
             raise UsageError("Expected fps or frames. Received both.")
-        if self.fps is None and self.frames is None:
-            object.__setattr__(self, "fps", FPS)
         if self.faces not in ("largest", "all"):
             raise UsageError(
                 f'Expected faces of "largest" or "all". Received: {self.faces!r}.'
             )
 
-    @property
-    def rate(self) -> dict:
-        """Keyword arguments for `sampled`."""
+    def rate(self, frames: int) -> dict:
+        """Returns keyword arguments for `sampled`.
+
+        Args:
+            frames: How many a file has.
+        """
         given = {"fps": self.fps, "frames": self.frames}
-        return {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in given.items() if value is not None}
+        return given or ({"frames": LEAST} if frames < _SHORT else {"fps": FPS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +218,7 @@ def _samples(footage, looking, beat=lambda: None):
     find = FaceTracks(finder, most, _PATIENCE)
     opened = False
     watched = dataclasses.replace(footage, pictures=pictures)
-    for picture in sampled(watched, **looking.rate):
+    for picture in sampled(watched, **looking.rate(footage.facts.frames)):
         if not opened:
             yield Opened(footage.facts, picture.size)
             opened = True

@@ -1,5 +1,6 @@
 """From the scores of pictures to a verdict on tracks and files."""
 
+import dataclasses
 from collections.abc import Iterable
 
 from sfcl_tf.data.quality import Quality
@@ -9,6 +10,9 @@ from sfcl_tf.evaluation.reference import Reference
 # Rules of thumb, for a model of which training faces were not measured.
 _LOW = Quality(size=64.0, sharpness=6.0, brightness=50.0, detail=0.3)
 _CRF = 30.0
+# Share of the first percentile of the training faces below which a face is unlike them:
+# some have to lie a little below it.
+_BELOW = 0.8
 # A higher rate factor than in training by so much halves the bits.
 _CRF_STEP = 6.0
 # Share of a track's moments that may be flagged before it cannot be told.
@@ -26,7 +30,7 @@ class Judgement:
 
     def __init__(self, real_to: float, fake_from: float, reference: Reference | None):
         self.real_to, self.fake_from = real_to, fake_from
-        self._low = reference.low if reference else _LOW
+        self._low = _share(reference.low, _BELOW) if reference else _LOW
         known = reference.crf if reference else None
         self._crf = known + _CRF_STEP if known is not None else _CRF
 
@@ -83,3 +87,7 @@ class Judgement:
         else:
             reason = ""
         return Track(number, score, verdict, reason, moments)
+
+
+def _share(quality, share):
+    return Quality(*(share * value for value in dataclasses.astuple(quality)))

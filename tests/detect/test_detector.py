@@ -51,6 +51,15 @@ def test_scores_are_keras_own_of_the_crops_that_training_sees(detector, run, cli
     assert (result.width, result.height, result.frames) == (300, 300, 50)
 
 
+def test_of_a_short_clip_eight_pictures_are_looked_at(detector, clips):
+    result = detector.predict(clips / "face.mp4")
+    found = [moment.frame_index for moment in moments(result)]
+    assert len(found) == result.pictures == 8
+    assert found[0] <= 4
+    assert found[-1] >= 45
+    assert detector.predict(clips / "face.png").pictures == 1
+
+
 def test_a_score_depends_on_nothing_beside_it(detector, run, clips):
     video, image = clips / "face.mp4", clips / "face.png"
     alone = detector.predict(video, fps=4)

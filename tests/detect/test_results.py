@@ -21,7 +21,7 @@ def moment(index, score, flags=()):
 
 @pytest.fixture
 def judgement():
-    low = Quality(size=80, sharpness=10, brightness=60, detail=0.5)
+    low = Quality(size=100, sharpness=12.5, brightness=75, detail=0.625)
     curve = np.zeros((2, 192))
     reference = Reference(100, (5, 5), low, low, 23.0, curve, curve)
     return Judgement(0.3, 0.7, reference)
