@@ -22,6 +22,10 @@ BENCHMARKS = (
     ("serving.py",),
     ("engines.py", "tiny"),
     ("engines.py", "paper"),
+    ("explanation.py",),
+    ("detect.py", "stages"),
+    ("detect.py", "engines"),
+    ("detect.py", "memory"),
 )
 HELP_SECONDS = 0.4
 

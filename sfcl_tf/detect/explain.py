@@ -24,6 +24,7 @@ class Explanation:
             model without.
         bands: `(C, 64)`: what each DCT band of each channel, in zigzag order, adds to
             the logit to first order; `None` in a model without.
+        blocks: `(h, w)`: what each 8x8 block of the resized crop adds; likewise.
         curve: `(192,)`: SIDA's means of Y, see `sfcl_tf.evaluation.spectra`.
     """
 
@@ -33,6 +34,7 @@ class Explanation:
     heatmap: np.ndarray | None
     attention: np.ndarray | None
     bands: np.ndarray | None
+    blocks: np.ndarray | None
     curve: np.ndarray
 
 
@@ -51,6 +53,7 @@ def explain(model: ScoringModel, face: FoundFace) -> Explanation:
         found.get("heatmap"),
         found.get("attention"),
         found.get("bands"),
+        found.get("blocks"),
         sida_curve(crop),
     )
 

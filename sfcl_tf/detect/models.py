@@ -84,7 +84,7 @@ class ScoringModel(abc.ABC):
 
         Returns:
             `logit`, `score`, `heatmap` `(h, w)`, and where the model has them
-            `attention` `(H, H)` and `bands` `(C, 64)`; see
+            `attention` `(H, H)`, `bands` `(C, 64)` and `blocks` `(h, w)`; see
             `sfcl_tf.serving.signatures`.
         """
 

@@ -25,6 +25,15 @@ _HEAT = LinearSegmentedColormap.from_list(
         (1.0, (1, 0.9, 0.2, 0.6)),
     ],
 )
+# Blue for real, orange for fake, clear where there is neither.
+_SIGNED = LinearSegmentedColormap.from_list(
+    "signed",
+    [
+        (0.0, (0.0, 0.35, 0.8, 0.75)),
+        (0.5, (0.5, 0.5, 0.5, 0.0)),
+        (1.0, (1.0, 0.45, 0.0, 0.75)),
+    ],
+)
 _EVIDENCE = LinearSegmentedColormap.from_list("evidence", [REAL, "#f7f7f7", FAKE])
 _CHANNELS = ("Y (luma)", "Cb", "Cr")
 _SEGMENTS = ("between columns", "between rows", "within blocks")
@@ -114,10 +123,12 @@ def _curve(track: Track, timed):
 
 @_styled
 def face_figure(explanation: Explanation) -> Figure:
-    """Returns the crop, the heat map over it and FAAE's attention over it."""
+    """Returns the crop, and over it heat map, blocks and FAAE's attention."""
     maps = [("what the model saw", None, None)]
     if explanation.heatmap is not None:
         maps.append(("where it sees a fake (Grad-CAM)", explanation.heatmap, _HEAT))
+    if explanation.blocks is not None:
+        maps.append(("frequencies: + fake, - real", explanation.blocks, _SIGNED))
     if explanation.attention is not None:
         # Even shares are 1: what is above is attended to.
         above = np.maximum(explanation.attention - 1, 0)
@@ -129,8 +140,9 @@ def face_figure(explanation: Explanation) -> Figure:
     ):
         axes.imshow(explanation.crop)
         if values is not None:
-            top = float(values.max())
-            axes.imshow(spread(values, side), cmap=colors, vmin=0, vmax=top or 1)
+            top = float(np.abs(values).max())
+            low = -top if colors is _SIGNED else 0
+            axes.imshow(spread(values, side), cmap=colors, vmin=low, vmax=top or 1)
             if not top:
                 title += ": nowhere"
         axes.set_title(title, fontsize=10, fontweight="normal")

@@ -408,9 +408,11 @@ of the model: at most 5 % of its real frames reach the upper one, at most 5 % of
 fakes stay under the lower one. On data unlike that, errors can be far more frequent.
 Between the two it says <i>uncertain</i>, and means it.</p>
 <p><b>The heat map</b> (Grad-CAM on the map in which both branches are fused) shows
-where in the face the model finds evidence of a fake. <b>FAAE's attention</b> shows
-where the frequency branch enhances the spatial one; it has no sign. Neither outlines a
-forgery: a map is as coarse as the network's last grid.</p>
+where in the face the model finds evidence of a fake. <b>Frequencies</b> shows what
+each 8x8 block adds to the logit, to first order. <b>FAAE's attention</b> shows
+where the frequency branch enhances the spatial one; it has no sign. None outlines a
+forgery: a map is as coarse as the network's grid, and a model may find its evidence
+beside what was forged.</p>
 <p><b>The band charts</b> show what each of the 64 frequencies of the 8x8 DCT adds to
 the logit, to first order: orange speaks for a fake, blue for a real face. Low
 frequencies stand at the upper left. <b>The spectrum</b> is SIDA's mean difference

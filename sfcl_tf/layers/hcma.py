@@ -120,6 +120,30 @@ class HCMA(keras.layers.Layer):
         residual = self.norm(self.residual(spatial), training=training)
         return ops.cast(attended, self.compute_dtype) + residual
 
+    def source_tokens(self, inputs):
+        """Returns A_res taken apart by where it comes from.
+
+        Attention brings what the frequency map holds at one position to all others:
+        A_res itself tells where was asked, not where the answer was found.
+
+        Returns:
+            `(B, T, dim)`, the residual by position of the spatial map, and
+            `(B, T', dim)`, what was attended to by position of the frequency map.
+            Their means over positions add up to that of A_res.
+        """
+        spatial, frequency, *_ = inputs
+        spatial = self.project_spatial(self._to_tokens(spatial))  # (B, T, dim)
+        frequency = self.project_frequency(self._to_tokens(frequency))
+        _, alpha = self.attention(spatial, frequency, return_attention_scores=True)
+        # Each position's share of the attention, over an even one: (B, T', heads, 1).
+        # (In a graph that is built, Keras tells a wrong shape of alpha.)
+        share = frequency.shape[1] * ops.mean(alpha, axis=2)
+        share = ops.transpose(share, (0, 2, 1))[..., None]
+        values = self.attention.value_dense(frequency)  # (B, T', heads, dim / heads)
+        attended = self.attention.output_dense(share * values)
+        residual = self.norm(self.residual(spatial), training=False)
+        return residual, ops.cast(attended, self.compute_dtype)
+
     def embedding(self, tokens, statistics=()):
         """Returns the fused embedding `(B, dim)` of A_res, gated by the statistics."""
         fused = ops.mean(tokens, axis=1)

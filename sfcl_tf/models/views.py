@@ -1,6 +1,7 @@
 """A trained model with what its logit is made of as further outputs."""
 
 import keras
+import numpy as np
 
 
 def last_map(model: keras.Model) -> str:
@@ -30,10 +31,13 @@ def with_views(model: keras.Model) -> keras.Model:
     Returns:
         A `keras.Model` from `{"image", "sida"}` to a dict:
 
-        - `logit`: `(B, 1)`, computed from `map` on.
+        - `logit`: `(B, 1)`.
         - `embedding`: `(B, D)`, what the last layer reads; gated where there is a gate.
-        - `map`: `(B, h, w, C)`: HCMA's fused map where its tokens are positions, of
-          which the embedding is the gated mean; else the last spatial map.
+        - `map`: `(B, h, w, C)`: HCMA's fused map where its tokens are positions, each
+          contribution at the position that it comes from; the embedding is its gated
+          mean. Else the last spatial map.
+        - `map_logit`: `(B, 1)`, the logit computed from `map` on: the same but for
+          rounding, and its gradients go by way of the map.
         - `attention`: `(B, H, H)`: FAAE's alpha, the mean over channels times H, so
           that 1 is an even share of a row; if the model has FAAE.
         - `bands`: `(B, h, w, C, 64)` standardised DCT coefficients, if the model has
@@ -45,6 +49,7 @@ def with_views(model: keras.Model) -> keras.Model:
     """
     outputs = {
         "logit": model.output,
+        "map_logit": model.output,
         "embedding": model.get_layer("logit").input,
         "map": model.get_layer(last_map(model)).output,
     }
@@ -63,16 +68,31 @@ def with_views(model: keras.Model) -> keras.Model:
 def _fused(model):
     """Goes through HCMA by way of its map, so that gradients do too."""
     hcma = model.get_layer("hcma")
-    spatial, _, *statistics = hcma.input
+    spatial, frequency, *statistics = hcma.input
     found = {"gate": hcma.gate(statistics[0])} if hcma.gate is not None else {}
     if hcma.tokens != "spatial":
         return found
-    tokens = hcma.fused_tokens(hcma.input)
-    grid = keras.ops.reshape(tokens, (-1, *spatial.shape[1:3], hcma.dim))
-    tokens = keras.ops.reshape(grid, (-1, *tokens.shape[1:]))
+    height, width = spatial.shape[1:3]
+    residual, attended = hcma.source_tokens(hcma.input)
+    attended = keras.ops.reshape(attended, (-1, *frequency.shape[1:3], hcma.dim))
+    rows, columns = (
+        _overlap(new, old)
+        for new, old in zip((height, width), frequency.shape[1:3], strict=True)
+    )
+    attended = keras.ops.einsum("ih,bhwc->biwc", rows, attended)
+    attended = keras.ops.einsum("jw,biwc->bijc", columns, attended)
+    grid = keras.ops.reshape(residual, (-1, height, width, hcma.dim)) + attended
+    tokens = keras.ops.reshape(grid, (-1, height * width, hcma.dim))
     embedding = hcma.embedding(tokens, statistics)
     logit = model.get_layer("logit")(embedding)  # dropout is for training alone
-    return found | {"map": grid, "embedding": embedding, "logit": logit}
+    return found | {"map": grid, "map_logit": logit}
+
+
+def _overlap(new: int, old: int) -> np.ndarray:
+    """Returns `(new, old)` weights that resample by area: they keep the mean."""
+    start, place = np.arange(new)[:, None] * old, np.arange(old) * new
+    shared = np.minimum(start + old, place + new) - np.maximum(start, place)
+    return (np.maximum(shared, 0) / old).astype("float32")
 
 
 def _shape(layer):

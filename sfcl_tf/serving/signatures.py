@@ -169,9 +169,9 @@ class Signatures:
             the fused map (without HCMA the last spatial one), 0 and above: where
             evidence of a fake is seen; `attention` `(B, H, H)` float32, if the model
             has FAAE: its alpha, where 1 is an even share of a row; `bands`
-            `(B, C, 64)` float32, if the model reads them: each band's contribution to
-            the logit, the sum over blocks of standardised coefficient times its
-            gradient; `status`.
+            `(B, C, 64)` and `blocks` `(B, h, w)` float32, if the model reads the DCT:
+            each band's and each 8x8 block's contribution to the logit to first order,
+            the sum of standardised coefficient times its gradient; `status`.
 
         Reference:
             Selvaraju et al., 2017, arXiv:1610.02391.
@@ -193,7 +193,7 @@ class Signatures:
             tape.watch(image)
             views = self._views({"image": image, "sida": sida}, training=False)
         sources = {name: views[name] for name in ("map", "bands") if name in views}
-        gradient = tape.gradient(views["logit"], sources)
+        gradient = tape.gradient(views["map_logit"], sources)
         weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)
         heatmap = tf.nn.relu(tf.reduce_sum(weights * views["map"], axis=-1))
         found = {"logit": views["logit"][:, 0], "heatmap": heatmap}
@@ -202,6 +202,7 @@ class Signatures:
         if "bands" in sources:
             contribution = views["bands"] * gradient["bands"]
             found["bands"] = tf.reduce_sum(contribution, axis=(1, 2))
+            found["blocks"] = tf.reduce_sum(contribution, axis=(3, 4))
         return {name: tf.cast(value, tf.float32) for name, value in found.items()}
 
     def _score(self, inputs, status):

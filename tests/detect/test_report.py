@@ -161,7 +161,7 @@ def test_pictures_show_what_there_is(found, detector):
     explanation = explain(detector.model, kept.worst(1)[0].face)
     assert explanation.logit == pytest.approx(kept.worst(1)[0].moment.logit, abs=1e-4)
     assert explanation.attention is None  # the small model has no FAAE
-    assert len(face_figure(explanation).axes) == 2
+    assert len(face_figure(explanation).axes) == 3
     assert len(bands_figure(explanation.bands).axes) == 4
     assert len(bands_figure(explanation.bands[:1]).axes) == 2  # luma alone
     (curves,) = spectrum_figure(explanation.curve, detector.model.reference).axes

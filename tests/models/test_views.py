@@ -6,7 +6,7 @@ from sfcl_tf.config import load_config
 from sfcl_tf.models import build_model
 from sfcl_tf.models.views import last_map, with_views
 
-ALL = {"logit", "embedding", "map", "attention", "bands", "gate"}
+ALL = {"logit", "map_logit", "embedding", "map", "attention", "bands", "gate"}
 
 
 def viewed(*overrides):
@@ -29,6 +29,7 @@ def test_the_whole_model_shows_what_its_logit_is_made_of():
     model, inputs, views = viewed()
     assert set(views) == ALL
     np.testing.assert_array_equal(views["logit"], model(inputs))
+    np.testing.assert_allclose(views["map_logit"], views["logit"], rtol=1e-5, atol=1e-6)
     last = model.get_layer("logit")
     np.testing.assert_allclose(last(views["embedding"]), views["logit"], atol=1e-6)
     assert views["map"].shape == (2, 4, 4, 128)
@@ -47,11 +48,20 @@ def test_the_whole_model_shows_what_its_logit_is_made_of():
 @pytest.mark.parametrize(
     ("override", "views"),
     [
-        ("model.sida=false", {"logit", "embedding", "map", "attention", "bands"}),
-        ("model.hcma=false", {"logit", "embedding", "map", "attention", "bands"}),
-        ("model.faae=false", {"logit", "embedding", "map", "bands", "gate"}),
+        (
+            "model.sida=false",
+            {"logit", "map_logit", "embedding", "map", "attention", "bands"},
+        ),
+        (
+            "model.hcma=false",
+            {"logit", "map_logit", "embedding", "map", "attention", "bands"},
+        ),
+        (
+            "model.faae=false",
+            {"logit", "map_logit", "embedding", "map", "bands", "gate"},
+        ),
         ("model.hcma_tokens=pooled", ALL),
-        ("model.name=meso4", {"logit", "embedding", "map"}),
+        ("model.name=meso4", {"logit", "map_logit", "embedding", "map"}),
     ],
 )
 def test_what_a_model_lacks_is_not_shown(override, views):

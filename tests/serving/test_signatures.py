@@ -49,7 +49,10 @@ def test_names_and_ranks_are_stable(ask):
             | {"real_to": (FLOAT, 2), "fake_from": (FLOAT, 2)},
         ),
         "features": (encoded, {"embedding": (FLOAT, 2), "status": (STRING, 1)}),
-        "explain": (encoded, shown | {"heatmap": (FLOAT, 3), "bands": (FLOAT, 3)}),
+        "explain": (
+            encoded,
+            shown | {"heatmap": (FLOAT, 3), "bands": (FLOAT, 3), "blocks": (FLOAT, 3)},
+        ),
     }
 
 

@@ -298,9 +298,10 @@ def _told(highlight):
 
 
 _READING = """<details><summary>How to read this</summary>
-<p><b>Heat map</b>: where the model finds evidence of a fake. <b>Attention</b>: where
-the frequency branch enhances the spatial one; it has no sign. Both are as coarse as the
-network's last grid and outline no forgery.</p>
+<p><b>Heat map</b>: where the model finds evidence of a fake. <b>Frequencies</b>: what
+each 8x8 block adds to the logit. <b>Attention</b>: where the frequency branch enhances
+the spatial one; it has no sign. All are as coarse as the network's grids and outline no
+forgery.</p>
 <p><b>Bands</b>: what each of the 64 frequencies of the 8x8 DCT adds to the logit, to
 first order; orange speaks for a fake, blue for a real face, low frequencies stand at
 the upper left. <b>Spectrum</b>: mean difference between neighbouring blocks and between
