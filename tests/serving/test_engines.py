@@ -419,3 +419,23 @@ def test_the_frozen_graph_has_no_variables(small):
     assert not {"VarHandleOp", "PartitionedCall"} & kinds
     names = [node.name for node in graph.definition.node if node.op == "Placeholder"]
     assert names == ["image", "sida"]
+
+
+SIGNALLED = """
+import faulthandler, signal, sys, time
+from sfcl_tf.serving.engines import load_engine
+
+faulthandler.enable()
+first, second = load_engine(sys.argv[1]), load_engine(sys.argv[1])
+del first
+del second
+taken = []
+signal.signal(signal.SIGTERM, lambda *told: taken.append(told))
+signal.raise_signal(signal.SIGTERM)
+assert taken
+"""
+
+
+def test_signals_are_taken_after_engines_that_were_loaded_side_by_side(exported):
+    command = [sys.executable, "-c", SIGNALLED, str(exported[0])]
+    subprocess.run(command, check=True, timeout=120)

@@ -1,10 +1,10 @@
 import json
 import math
+import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
+import time
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ from sfcl_tf.training.checkpoint import (
 )
 from sfcl_tf.training.environment import note_resumed, write_environment
 from sfcl_tf.training.fit import FitModel
-from sfcl_tf.training.interrupt import Interrupt
+from sfcl_tf.training.interrupt import Interrupt, Stopped
 from sfcl_tf.training.optimizer import make_optimizer
 
 
@@ -133,29 +133,18 @@ def test_the_best_weights_get_their_name_when_the_state_names_them(tmp_path):
     assert (tmp_path / BEST).read_text() == "epoch 2"
 
 
-# In a process of its own: after the tests of other engines, SIGTERM was seen to end
-# the process that runs the tests, handler or not.
-SIGNALS = """
-import os, signal, time
-import pytest
-from sfcl_tf.training.interrupt import Interrupt, Stopped
-
-asked = []
-with Interrupt(lambda: asked.append(1)) as interrupt:
-    interrupt.check()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0.01)
-    assert asked == [1]
-    with pytest.raises(Stopped):
-        next(interrupt.watch([1]))
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-"""
-
-
 def test_a_signal_asks_to_stop_and_a_second_one_stops():
-    subprocess.run([sys.executable, "-c", SIGNALS], check=True, timeout=120)
+    asked = []
+    with Interrupt(lambda: asked.append(1)) as interrupt:
+        interrupt.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        assert asked == [1]
+        with pytest.raises(Stopped):
+            next(interrupt.watch([1]))
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_outside_of_the_main_thread_signals_are_left_alone():

@@ -1,5 +1,6 @@
 """OpenVINO: `model.xml` and `model.bin`, on the CPU."""
 
+import functools
 import tempfile
 import threading
 from pathlib import Path
@@ -48,7 +49,7 @@ class OpenVINOEngine(Engine):
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
+        core = _core()
         try:
             model = core.read_model(path)
             super().__init__(
@@ -83,6 +84,17 @@ class OpenVINOEngine(Engine):
                 )
                 arrays = arrays | dict(zip(given, found.values(), strict=True))
             return arrays["logit"].copy()
+
+
+@functools.cache
+def _core():
+    """Returns OpenVINO's core, the one of this process.
+
+    Its CPU plugin sets a stack for signal handlers, and puts back what it found when
+    it goes. Of two whose lives overlap, the second would put back that of the first,
+    which is no memory any more: the next signal would end the process by SIGSEGV.
+    """
+    return import_openvino().Core()
 
 
 def _parts(openvino, model):
@@ -121,7 +133,7 @@ def has_bf16() -> bool:
 
     OpenVINO lists it for any CPU with AVX-512, where it is emulated.
     """
-    core = import_openvino().Core()
+    core = _core()
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
     try:
@@ -147,7 +159,7 @@ def convert_onnx(source: Path, folder: Path) -> None:
 def _convert(source, folder):
     # By `read_model`: `convert_model` reports to its maker what it is called with.
     openvino = import_openvino()
-    model = openvino.Core().read_model(source)
+    model = _core().read_model(source)
     # An input that the model does not read is taken for an output as well.
     results = [
         result
