@@ -1,6 +1,7 @@
 """The command line: the only place that parses arguments, prints, or exits."""
 
 import argparse
+import errno
 import importlib
 import sys
 import traceback
@@ -57,16 +58,30 @@ def main(argv=None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except Exception as error:
-        if args.debug:
-            traceback.print_exc()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or args.debug:
+            return _tell_bug(args, error)
+        told = f" ({error.filename})" if error.filename else ""
         print(
-            f"sfcl: internal error: {type(error).__name__}: {error}\n"
-            "This is a bug. Run the command again with --debug for the traceback, "
-            "and report it.",
+            f"sfcl: Expected space on the disk. Received: none left{told}. Make room "
+            "and run the same command again.",
             file=sys.stderr,
         )
-        return 1
+        return 3
+    except Exception as error:
+        return _tell_bug(args, error)
+
+
+def _tell_bug(args, error):
+    if args.debug:
+        traceback.print_exc()
+    print(
+        f"sfcl: internal error: {type(error).__name__}: {error}\n"
+        "This is a bug. Run the command again with --debug for the traceback, "
+        "and report it.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _parser():

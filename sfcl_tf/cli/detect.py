@@ -11,7 +11,10 @@ interrupted. Exit code: 0; 5 if a file shows no face; 3 if one cannot be read; 1
   find . -name '*.mp4' | sfcl detect - --format jsonl --fail-on-fake 0.9
 """
 
+import dataclasses
+import errno
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -89,14 +92,13 @@ def run(args):
     _check(args)
     looking = Looking(args.fps, args.frames, args.faces, args.thorough, args.report)
     files = _files(args)
+    _folder(args)
     model = None if args.server else options.model(args)
 
-    from sfcl_tf.cli.show_detect import Display, head
+    from sfcl_tf.cli.show_detect import Display
 
     with Display(args.format, len(files)) as display:
         detector = _detector(args, model, display.note)
-        if args.format == "table":
-            head()
         with detector:
             results = _examine_all(args, files, looking, detector, display)
         _tell(args, results, detector, display)
@@ -124,11 +126,17 @@ def _check(args):
 
 def _files(args):
     from sfcl_tf.detect.files import expand, split_list
-    from sfcl_tf.errors import DataError
+    from sfcl_tf.errors import DataError, UsageError
 
     paths = []
     for text in args.paths:
-        paths += split_list(sys.stdin.read()) if text == "-" else [text]
+        if not text:
+            raise UsageError(
+                "Expected a file, a folder or a pattern. Received: an empty PATH. For "
+                "all of this folder give a dot."
+            )
+        given = sys.stdin.read() if text == "-" and sys.stdin else ""
+        paths += split_list(given) if text == "-" else [text]
     files = expand(paths)
     if not files:
         raise DataError(
@@ -174,7 +182,7 @@ def _examine_all(args, files, looking, detector, display):
 
     from sfcl_tf.detect.store import Store
 
-    folder = Path(args.out or "detections") if args.out or args.report else None
+    folder = _folder(args)
     settings = {
         "model": detector.model.name,
         "digest": detector.model.digest,
@@ -192,12 +200,16 @@ def _examine_all(args, files, looking, detector, display):
             result = store.done(path) if store else None
             if result and report and result.pictures and not report.is_file():
                 result = None
-            known += result is not None
-            if result is None:
+            if result is not None:
+                known += 1
+                result = dataclasses.replace(result, source=str(path))
+            else:
                 display.begin(path)
-                result = _examine(path, looking, detector, display, report)
+                result, highlights = _examine(path, looking, detector, display)
                 if store:
                     store.add(path, result)
+                if report and result.pictures:
+                    _write_report(report, result, highlights, detector.model)
             display.result(result)
             results.append(result)
         if args.report:
@@ -207,10 +219,32 @@ def _examine_all(args, files, looking, detector, display):
     return results
 
 
-def _examine(path, looking, detector, display, report):
+def _folder(args):
+    """Returns where results are kept, made and tried before anything slow.
+
+    Raises:
+        UsageError: If it cannot be written.
+    """
+    from sfcl_tf.errors import UsageError
+
+    if not args.out and not args.report:
+        return None
+    folder = Path(args.out or "detections").expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(
+            f"Expected a folder that can be written. Received: {folder} "
+            f"({os.strerror(error.errno)}). Give another --out."
+        ) from error
+    return folder
+
+
+def _examine(path, looking, detector, display):
     from sfcl_tf.detect.detector import failed
     from sfcl_tf.detect.highlights import Highlights
-    from sfcl_tf.detect.report import write_report
     from sfcl_tf.errors import ModelError, UsageError
 
     highlights = Highlights()
@@ -218,13 +252,24 @@ def _examine(path, looking, detector, display, report):
         result = detector.examine(
             path, looking, on_sample=display.sample, on_face=highlights
         )
-        if report:
-            write_report(report, result, highlights, detector.model)
-        return result
     except (ModelError, UsageError):
         raise
     except Exception as error:  # one file must not stop the others
-        return failed(path, error, detector.model.name)
+        result = failed(path, error, detector.model.name)
+    return result, highlights
+
+
+def _write_report(path, result, highlights, model):
+    from sfcl_tf.detect.report import write_report
+    from sfcl_tf.errors import DataError
+
+    try:
+        write_report(path, result, highlights, model)
+    except OSError as error:
+        raise DataError(
+            f"Expected to write {path}. Received: {os.strerror(error.errno)}. The "
+            "results so far are kept: make room and run the same command again."
+        ) from error
 
 
 def _report_name(path):

@@ -9,8 +9,8 @@ from sfcl_tf.errors import UsageError
 from sfcl_tf.presets import PRESETS
 from sfcl_tf.storage import is_remote, location
 
-# `--address` is Ray's.
-_MAY_BE_URLS = ("records", "runs", "run_dir", "to", "address")
+# `--address` is Ray's; `--server` says by itself that it takes HOST:PORT.
+_MAY_BE_URLS = ("records", "runs", "run_dir", "to", "address", "server")
 
 
 def add_data(parser):

@@ -93,6 +93,8 @@ class Display:
         self._shown += 1
         self._progress.update(self._task, done=f"{self._shown}/{self._total} files")
         if self._style == "table":
+            if self._shown == 1:
+                head()
             console.print(_line(result), soft_wrap=True, highlight=False)
         elif self._style == "jsonl":
             text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)

@@ -1,8 +1,8 @@
 """Faces: dlib's HOG detector, and tracks over a video's samples."""
 
 import dataclasses
-import functools
 import math
+import threading
 
 import cv2
 import dlib
@@ -66,7 +66,6 @@ class FaceFinder:
     """
 
     def __init__(self, thorough: bool = False):
-        self._detector = _hog()
         self.thorough = thorough
 
     def __call__(self, image: np.ndarray) -> list[Box]:
@@ -123,7 +122,7 @@ class FaceFinder:
         # dlib finds most in what it has enlarged in its own way.
         upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
         image = _scaled(image, scale)
-        boxes, scores, _ = self._detector.run(image, upsample, 0.0)
+        boxes, scores, _ = _hog().run(image, upsample, 0.0)
         found = {}
         for box, score in zip(boxes, scores, strict=True):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
@@ -133,9 +132,14 @@ class FaceFinder:
         return found
 
 
-@functools.cache
+_of_thread = threading.local()
+
+
 def _hog():
-    return dlib.get_frontal_face_detector()  # takes as long as a large picture
+    """Returns the thread's detector: one must not be run by two at a time."""
+    if not hasattr(_of_thread, "hog"):  # to make one takes as long as a large picture
+        _of_thread.hog = dlib.get_frontal_face_detector()
+    return _of_thread.hog
 
 
 def _scaled(image, scale):

@@ -8,7 +8,7 @@ import numpy as np
 from sfcl_tf.data.images import read_image
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.video import VideoFacts, decode, scan
+from sfcl_tf.data.video import Damage, VideoFacts, decode, scan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,13 @@ class Footage:
         facts: What the file says of itself.
         stamps: `(frames,)` int64, ascending, of the frames that are to come.
         pictures: Begins a new pass over them, in presentation order.
+        damage: What did not decode in the passes so far.
     """
 
     facts: VideoFacts
     stamps: np.ndarray
     pictures: Callable[[], Iterator[Picture]]
+    damage: Damage = dataclasses.field(default_factory=Damage)
 
     def announces(self, picture: Picture) -> bool:
         """Tells whether a picture is the one that its time stamp stands for."""
@@ -51,4 +53,5 @@ def open_footage(video: Video) -> Footage:
         facts, picture = read_image(video.path)
         return Footage(facts, np.zeros(1, np.int64), lambda: iter([picture]))
     facts, stamps = scan(video.path)
-    return Footage(facts, stamps, lambda: decode(video.path))
+    damage = Damage()
+    return Footage(facts, stamps, lambda: decode(video.path, damage), damage)

@@ -5,12 +5,15 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sfcl_tf.data.processes import end_with_parent, interrupts_held
-from sfcl_tf.errors import DataError
+from sfcl_tf.errors import DataError, UsageError
+
+_START = 120.0  # s that a process may take to begin
 
 
 class StalledError(DataError):
@@ -151,9 +154,24 @@ class StreamBeside:
         self._process = context.Process(
             target=_serve, args=(theirs, self._beats, self._warm_up), daemon=True
         )
-        with interrupts_held():
-            self._process.start()
-        theirs.close()
+        try:
+            with interrupts_held():
+                self._process.start()
+        except RuntimeError as error:  # this is itself a process that is to begin
+            self._process = None
+            raise _unguarded("a process within it") from error
+        finally:
+            theirs.close()
+        if not self._is_ready():
+            code = self._process.exitcode
+            self.close()
+            raise _unguarded(f"its end before it began, exit code {code}")
+
+    def _is_ready(self):
+        try:
+            return self._receive(_START) == ("ready", None)
+        except StalledError:
+            return False
 
     def abandon(self) -> None:
         """Ends the process, whatever it does, from another thread."""
@@ -170,12 +188,22 @@ class StreamBeside:
         self._process = self._connection = None
 
 
+def _unguarded(received):
+    return UsageError(
+        f"Expected a process that reads files. Received: {received}. A script that has "
+        'files read in a process of their own does so under `if __name__ == "__main__":'
+        "`, and lies in a file."
+    )
+
+
 def _serve(connection, beats, warm_up):
     def beat():
         beats.value += 1
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
     warm_up()
+    connection.send(("ready", None))
     while True:
         try:
             generator, args = connection.recv()

@@ -126,11 +126,26 @@ def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:
     return np.minimum(indices, total - count + place)
 
 
-def decode(path: Path) -> Iterator[VideoPicture]:
+@dataclasses.dataclass
+class Damage:
+    """What of a video did not decode.
+
+    Attributes:
+        packets: How many; what depends on them shows garbage, too.
+    """
+
+    packets: int = 0
+
+
+def decode(path: Path, damage: Damage | None = None) -> Iterator[VideoPicture]:
     """Yields a video's frames in presentation order.
 
     What is damaged is passed over: decoding goes on with the next packet.
     `index` counts the frames that decode. Nothing is converted to RGB yet.
+
+    Args:
+        path: The video.
+        damage: Counts what is passed over.
 
     Raises:
         DataError: If the file is no readable video.
@@ -149,6 +164,8 @@ def decode(path: Path) -> Iterator[VideoPicture]:
                 frames = packet.decode()
             except av.FFmpegError:
                 errors += 1
+                if damage is not None:
+                    damage.packets += 1
                 continue
             for frame in frames:
                 if frame.width * frame.height > MAX_PIXELS:

@@ -8,6 +8,7 @@ file -> samples (another thread or process) -> scores -> tracks -> verdict
 import contextlib
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sfcl_tf.data.stream import StalledError, StreamBeside, made_ahead
 from sfcl_tf.detect.models import BATCH, ScoringModel
 from sfcl_tf.detect.results import VERDICTS, Moment, Result
 from sfcl_tf.detect.samples import (
+    Closed,
     FoundFace,
     Looking,
     Opened,
@@ -33,6 +35,7 @@ TIMEOUT = 120.0
 """Seconds without a picture after which a file is given up."""
 
 _AHEAD = 16  # samples
+_LITTLE = 0.5  # share of the pictures below which it is told
 _NO_FACE = "no face was found"
 _TOO_SMALL = f"faces under {MIN_FACE} pixels only, too small to be scored"
 
@@ -65,6 +68,8 @@ class Detector:
         self.model = model
         self._timeout = timeout
         self._beside = StreamBeside(warm_up) if isolated else None
+        # One process reads, for one caller at a time.
+        self._reading = threading.Lock() if isolated else contextlib.nullcontext()
 
     @classmethod
     def load(
@@ -175,20 +180,30 @@ class Detector:
             ModelError: If a server does not answer.
             UsageError: If an argument is wrong.
         """
-        looking = Looking(fps, frames, faces, thorough)
-        if isinstance(source, str | Path | np.ndarray):
-            return self.examine(source, looking)
-        return list(self.results(source, looking))
+        options = {"fps": fps, "frames": frames, "faces": faces, "thorough": thorough}
+        several = isinstance(source, Iterable)
+        if several and not isinstance(source, str | bytes | Path | np.ndarray):
+            return list(self.results(source, **options))
+        return self.examine(source, Looking(**options))
 
-    def results(
-        self, sources: Iterable[Source], looking: Looking | None = None
-    ) -> Iterator[Result]:
+    def results(self, sources: Iterable[Source], **options) -> Iterator[Result]:
         """Yields the result of each source, in order, as it is there.
+
+        Args:
+            sources: Files and arrays.
+            **options: As `predict` has them.
 
         Raises:
             ModelError: If a server does not answer.
-            UsageError: If a source is neither a path nor an array.
+            UsageError: If a source is neither a path nor an array, or an option is
+                wrong.
         """
+        looking = Looking(**options)
+        if isinstance(sources, str | bytes | Path) or not isinstance(sources, Iterable):
+            raise UsageError(
+                "Expected several paths or arrays. Received: "
+                f"{type(sources).__name__} {str(sources)[:80]!r}. `predict` takes one."
+            )
         for number, source in enumerate(sources):
             try:
                 yield self.examine(source, looking, name=str(number))
@@ -225,7 +240,10 @@ class Detector:
         """
         seen = _Seen(on_sample)
         moments: list[tuple[int, Moment]] = []
-        with contextlib.closing(self._stream(source, looking or Looking())) as stream:
+        with (
+            self._reading,
+            contextlib.closing(self._stream(source, looking or Looking())) as stream,
+        ):
             to_score, to_tell = itertools.tee(seen.faces(stream))
             scores = self.model.scores(face for _, face in to_score)
             for (sample, face), score in zip(to_tell, scores, strict=True):
@@ -278,6 +296,7 @@ class Detector:
             "pictures": seen.pictures,
             "pictures_with_face": seen.with_face,
             "too_small": seen.too_small,
+            "damaged": seen.damaged,
             "frames": facts.frames,
             "width": width,
             "height": height,
@@ -291,11 +310,24 @@ class Detector:
             reason = _TOO_SMALL if seen.too_small else _NO_FACE
             return Result(status="no_face", verdict="no_face", reason=reason, **known)
         deciding = min(tracks, key=lambda track: VERDICTS.index(track.verdict))
+        verdict, reasons = deciding.verdict, [deciding.reason]
+        if seen.damaged:
+            # What did not decode is patched from other pictures: garbage, not a face.
+            reasons.append(
+                f"{seen.damaged} parts of the video are damaged, and what was seen of "
+                "it may be garbage"
+            )
+            verdict = "uncertain" if verdict == "real" else verdict
+        if verdict == "real" and seen.with_face < _LITTLE * seen.pictures:
+            reasons.append(
+                f"only {seen.with_face} of {seen.pictures} pictures show a face that "
+                "can be scored"
+            )
         return Result(
             status="ok",
-            verdict=deciding.verdict,
+            verdict=verdict,
             score=tracks[0].score,
-            reason=deciding.reason,
+            reason="; ".join(filter(None, reasons)),
             tracks=tracks,
             **known,
         )
@@ -306,7 +338,7 @@ class _Seen:
 
     def __init__(self, on_sample):
         self.opened: Opened | None = None
-        self.pictures = self.with_face = self.too_small = 0
+        self.pictures = self.with_face = self.too_small = self.damaged = 0
         self._on_sample = on_sample
 
     def faces(self, stream) -> Iterator[tuple[Sample, FoundFace]]:
@@ -314,6 +346,9 @@ class _Seen:
         for sample in stream:
             if isinstance(sample, Opened):
                 self.opened = sample
+                continue
+            if isinstance(sample, Closed):
+                self.damaged = sample.damaged
                 continue
             self.pictures += 1
             self.with_face += bool(sample.faces)

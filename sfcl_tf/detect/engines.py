@@ -85,8 +85,10 @@ def _load(run_dir, name, precision, threads, say):
             f"it, which needs training records: sfcl export {run_dir} --format {name} "
             "--precision int8."
         )
-    say(f"Converting {run_dir.name} for {name} in {precision}, once.")
-    if os.access(run_dir, os.W_OK):
+    kept = os.access(run_dir, os.W_OK)
+    how = "once" if kept else f"and not kept, as {run_dir} cannot be written"
+    say(f"Converting {run_dir.name} for {name} in {precision}, {how}.")
+    if kept:
         _convert(run_dir, folder, name, precision)
         return load_engine(folder, precision, threads)
     with tempfile.TemporaryDirectory() as temporary:

@@ -14,12 +14,12 @@ def expand(paths: Iterable[str]) -> list[Path]:
     Args:
         paths: Files, taken as they are, there or not; folders, for the videos and
             images below them, sorted; or patterns, where `**` stands for any folders.
+            A link is a file of its own.
     """
     found: dict[str, Path] = {}
     for text in paths:
         for path in _expanded(text):
-            # Unlike `resolve`, it takes links that lead to themselves.
-            found.setdefault(os.path.realpath(path), path)
+            found.setdefault(os.path.abspath(path), path)  # noqa: PTH100
     return list(found.values())
 
 
@@ -37,7 +37,9 @@ def _expanded(text) -> Iterator[Path]:
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
         if not matches:
             yield path
-        for match in map(Path, matches):
+        # A link to a folder above makes the same file match over and over.
+        first = {os.path.realpath(match): match for match in sorted(matches)[::-1]}
+        for match in map(Path, sorted(first.values())):
             yield from _below(match) if match.is_dir() else [match]
     else:
         yield path

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sfcl_tf.config import read_config
 from sfcl_tf.errors import ModelError, UsageError
 
 # What is imported below brings TensorFlow along: an error is told sooner without.
@@ -92,20 +91,12 @@ def _of_engine(path, engine, precision, threads, batch):
 def served_model(address: str, name=None, run=None, credentials=None):
     """Connects to a server, as a `ServedModel`; see `Detector.connect`."""
     from sfcl_tf.detect.models import ServedModel
-    from sfcl_tf.evaluation.reference import Reference
     from sfcl_tf.serving import Client
     from sfcl_tf.serving.names import MODEL_NAME
 
     name = name or MODEL_NAME
     client = Client(address, model=name, credentials=credentials)
-    known = {}
-    if run is not None:
-        run = Path(run)
-        known = {
-            "config": read_config(run / "config.toml"),
-            "reference": Reference.read(run),
-        }
-    return ServedModel(client, f"{address}/{name}", **known)
+    return ServedModel(client, f"{address}/{name}", Path(run) if run else None)
 
 
 def _newest_version(path):

@@ -251,21 +251,26 @@ class ServedModel(ScoringModel):
     Args:
         client: A `sfcl_tf.serving.Client`.
         name: What it is called.
-        config: The model's configuration; its defaults if unknown.
-        reference: What its training faces looked like, if known.
+        run: The run that is served, if it is at hand.
+
+    Raises:
+        ModelError: If the run is none. While scoring: if another one is served.
     """
 
     engine = "gRPC"
 
-    def __init__(
-        self,
-        client,
-        name: str,
-        config: Config | None = None,
-        reference: Reference | None = None,
-    ):
-        super().__init__(config or Config())
-        self.name, self.reference, self._client = name, reference, client
+    def __init__(self, client, name: str, run: Path | None = None):
+        if run is not None and not (run / "config.toml").is_file():
+            raise ModelError(
+                f"Expected the run that is served. Received: {run}, which has no "
+                "config.toml."
+            )
+        super().__init__(read_config(run / "config.toml") if run else Config())
+        self.name, self._client, self._known = name, client, None
+        if run:
+            self.reference = Reference.read(run)
+            self.results = _json(run / "results.json")
+            self._known = Calibration.read(run)
 
     def scores(self, faces):
         """Has a server score faces; see `ScoringModel`."""
@@ -274,10 +279,23 @@ class ServedModel(ScoringModel):
         regions = (FaceRegion(encode_png(f.region), f.inner) for f in faces)
         for answer in self._client.score(regions):
             if math.isfinite(answer.fake_from):
+                self._compare(answer)
                 self.calibration = Calibration(
                     real_to=answer.real_to, fake_from=answer.fake_from, calibrated=True
                 )
             yield Score(answer.logit, answer.score, answer.status)
+
+    def _compare(self, answer):
+        known = self._known
+        if known and not np.allclose(
+            (known.real_to, known.fake_from), (answer.real_to, answer.fake_from)
+        ):
+            raise ModelError(
+                f"Expected the run that {self.name} serves. Received: another one, "
+                f"whose thresholds are {known.real_to:.4f} and {known.fake_from:.4f}; "
+                f"the server's are {answer.real_to:.4f} and {answer.fake_from:.4f}. "
+                "Give the run that was exported, or none."
+            )
 
     def explain(self, crop):
         """Asks the server; see `ScoringModel`."""

@@ -209,7 +209,7 @@ def spectrum_figure(curve: np.ndarray, reference: Reference | None) -> Figure:
                 mean,
                 color=color,
                 linewidth=1.2,
-                label=f"training, {name} ({count} videos)",
+                label=f"training, {name} ({count} video{'s' * (count != 1)})",
             )
             axes.fill_between(
                 x,

@@ -37,6 +37,7 @@ _CSS = f"""
 .frames figure {{ margin: 0; flex: 1 1 18rem; max-width: 40rem; }}
 .card h1 {{ font-size: 1.1rem; }} .card h2 {{ font-size: 1rem; margin-top: 1rem; }}
 section {{ break-inside: avoid; }}
+.files td:last-child {{ min-width: 14rem; }}
 """
 
 
@@ -92,8 +93,11 @@ def write_whole(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp.{os.getpid()}.{path.name}")
     # A path may hold bytes that are no UTF-8.
-    temporary.write_bytes(text.encode("utf-8", "replace"))
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(text.encode("utf-8", "replace"))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -121,7 +125,7 @@ def write_index(path: Path, rows: Iterable[tuple[Result, str]]) -> Path:
             _badge(result.verdict, word),
             score,
             str(len(result.tracks)),
-            f"{result.pictures_with_face} of {result.pictures}",
+            f"{result.pictures_with_face} of {result.pictures}" * bool(result.pictures),
             escape(result.reason),
         ]
         lines.append("".join(f"<td>{cell}</td>" for cell in cells))
@@ -131,7 +135,7 @@ def write_index(path: Path, rows: Iterable[tuple[Result, str]]) -> Path:
         f"<h1>{len(rows)} files</h1>\n<p class='lead'>{escape(told)}.</p>\n"
         '<p class="note">A score is P(fake) under the data that the model was trained '
         "on. It is evidence, never proof.</p>\n"
-        '<div class="wide"><table><thead><tr>'
+        '<div class="wide files"><table><thead><tr>'
         + "".join(f"<th>{name}</th>" for name in head)
         + "</tr></thead>\n<tbody>"
         + "\n".join(f"<tr>{line}</tr>" for line in lines)
@@ -236,7 +240,8 @@ def _timeline(result, kept):
         for peak in peaks
     )
     if strip:
-        parts.append(f'<p>The highest scores:</p><div class="strip">{strip}</div>')
+        parts.append("<p>The highest scores, one of each stretch of time:</p>")
+        parts.append(f'<div class="strip">{strip}</div>')
     return f"<section>{''.join(parts)}</section>"
 
 
@@ -373,6 +378,11 @@ def _coverage(result: Result):
     )
     if result.too_small:
         told += f" {result.too_small} more faces are too small."
+    if result.damaged:
+        told += (
+            f" {result.damaged} parts of the video did not decode: what follows them "
+            "may be garbage."
+        )
     rows = [
         [_word(flag), FLAGS[flag], str(sum(flag in m.flags for m in moments))]
         for flag in FLAGS

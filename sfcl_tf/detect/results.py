@@ -87,12 +87,14 @@ class Result:
         status: `ok`, `no_face`, `unreadable`, `stalled` or `failed`.
         verdict: `real`, `uncertain`, `fake` or `no_face`; empty if it was not read.
         score: P(fake), the highest of the tracks'; `None` without one.
-        reason: Why there is no score, or why the verdict is uncertain.
+        reason: Why there is no score, why the verdict is uncertain, or what makes a
+            score worth less.
         tracks: The faces, the highest score first. The verdict is `fake` if one of
             them is, else `uncertain` if one is.
         pictures: How many were looked at.
         pictures_with_face: How many of these show a face.
         too_small: Faces that are too small to be scored, over all pictures.
+        damaged: Packets of the video that did not decode.
         frames: How many the file says it has.
         width: In pixels, upright.
         height: In pixels, upright.
@@ -112,6 +114,7 @@ class Result:
     pictures: int = 0
     pictures_with_face: int = 0
     too_small: int = 0
+    damaged: int = 0
     frames: int = 0
     width: int = 0
     height: int = 0

@@ -16,15 +16,15 @@ import numpy as np
 from PIL import Image
 
 from sfcl_tf.data.faces import Box, Face, FaceFinder, FaceTracks
-from sfcl_tf.data.footage import Footage, open_footage
+from sfcl_tf.data.footage import Footage
 from sfcl_tf.data.images import read_image
-from sfcl_tf.data.listing import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Video
+from sfcl_tf.data.listing import IMAGE_SUFFIXES
 from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.prepare_video import MOST_FACES, is_large
 from sfcl_tf.data.quality import Quality, measure
 from sfcl_tf.data.region import context_region
 from sfcl_tf.data.sampling import sampled
-from sfcl_tf.data.video import VideoFacts
+from sfcl_tf.data.video import Damage, VideoFacts, decode, scan
 from sfcl_tf.errors import DataError, UsageError
 
 FPS = 2.0
@@ -36,6 +36,8 @@ LEAST = 8
 _SHORT = 100  # frames: four seconds of usual video
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80
+# What Pillow knows and FFmpeg shows in motion.
+_MOVING = ("GIF", "MPEG")
 _PATIENCE = 2.0  # s between full searches while there is no face
 # Score of the frontal detector below which a face is turned away or partly hidden.
 _SURELY = 0.2
@@ -66,11 +68,16 @@ class Looking:
     previews: bool = False
 
     def __post_init__(self):
-        for name, value in (("fps", self.fps), ("frames", self.frames)):
-            if value is None:
-                continue
-            if not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise UsageError(f"Expected {name} above 0. Received: {value!r}.")
+        for name, value, kind in (
+            ("fps", self.fps, int | float),
+            ("frames", self.frames, int),
+        ):
+            right = isinstance(value, kind) and not isinstance(value, bool)
+            if value is not None and not (right and 0 < value < math.inf):
+                whole = "a whole number" if kind is int else "a number"
+                raise UsageError(
+                    f"Expected {name} to be {whole} above 0. Received: {value!r}."
+                )
         if self.fps is not None and self.frames is not None:
             raise UsageError("Expected fps or frames. Received both.")
         if self.faces not in ("largest", "all"):
@@ -144,9 +151,20 @@ class Opened:
     size: tuple[int, int]
 
 
+@dataclasses.dataclass(frozen=True)
+class Closed:
+    """What comes last.
+
+    Attributes:
+        damaged: Packets of the video that did not decode.
+    """
+
+    damaged: int
+
+
 def samples_of_file(
     path: Path, looking: Looking, beat: Callable[[], None] = lambda: None
-) -> Iterator[Opened | Sample]:
+) -> Iterator[Opened | Sample | Closed]:
     """Looks at a file.
 
     Args:
@@ -155,7 +173,7 @@ def samples_of_file(
         beat: Called for each picture that is decoded.
 
     Yields:
-        An `Opened`, then `Sample`s.
+        An `Opened`, then `Sample`s, then a `Closed`.
 
     Raises:
         DataError: If it cannot be read.
@@ -168,13 +186,20 @@ def samples_of_file(
     yield from _samples(_open(path), looking, beat)
 
 
-def samples_of_array(image: np.ndarray, looking: Looking) -> Iterator[Opened | Sample]:
+def samples_of_array(
+    image: np.ndarray, looking: Looking
+) -> Iterator[Opened | Sample | Closed]:
     """Looks at an `(H, W, 3)` uint8 RGB array; see `samples_of_file`.
 
     Raises:
         UsageError: If it is another one.
     """
-    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
+    if (
+        image.ndim != 3
+        or image.shape[-1] != 3
+        or image.dtype != np.uint8
+        or not image.size
+    ):
         raise UsageError(
             "Expected an (H, W, 3) uint8 RGB array. Received: "
             f"{image.shape} {image.dtype}."
@@ -190,20 +215,31 @@ def warm_up() -> None:
 
 
 def _open(path):
-    suffix = path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES and _looks_like_image(path):
+    if _is_still(path):
         facts, picture = read_image(path)
         return Footage(facts, np.zeros(1, np.int64), lambda: iter([picture]))
-    return open_footage(Video(str(path), path, "", 0, "", ()))
+    facts, stamps = scan(path)
+    damage = Damage()
+    return Footage(facts, stamps, lambda: decode(path, damage), damage)
 
 
-def _looks_like_image(path):
+def _is_still(path):
+    """Tells whether a file is a still image, by its content."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                return image.size[0] > 0
+                return image.format not in _MOVING
+    except Image.DecompressionBombError:
+        return True  # told by `read_image`
     except Exception:  # whatever a decoder meets
+        return path.suffix.lower() in IMAGE_SUFFIXES and not _is_video(path)
+
+
+def _is_video(path):
+    try:
+        return scan(path)[0].frames > 0
+    except DataError:
         return False
 
 
@@ -225,6 +261,7 @@ def _samples(footage, looking, beat=lambda: None):
         yield _sample(picture, find(picture), finder, looking.previews)
     if not opened:
         raise DataError("Expected pictures. Received: a file of which none decodes.")
+    yield Closed(footage.damage.packets)
 
 
 def _sample(picture, faces, finder, previews):

@@ -1,6 +1,7 @@
 """`sfcl detect`: results as they come, kept, resumed; one bad file stops no other."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -202,6 +203,7 @@ def test_the_newest_run_is_taken(run, clips, tmp_path, capsys):
         ("--timeout", "0"),
         ("--server-name", "x"),
         ("--server", "nohost"),
+        ("--server", "http://127.0.0.1:8501"),
         ("--server", "127.0.0.1:1", "--precision", "bf16"),
     ],
 )
@@ -218,6 +220,39 @@ def test_a_server_that_is_not_there_ends_the_run(clips, capsys, tmp_path):
     argv = ["detect", str(clips / "face.png"), "--server", "127.0.0.1:1"]
     assert main([*argv, "--out", str(tmp_path)]) == 4
     assert "Is it running" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_and_costs_nothing_that_was_found(
+    detect, clips, tmp_path, monkeypatch
+):
+    from sfcl_tf.detect import report
+
+    def full(path, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(report, "write_whole", full)
+    code, _, err = detect(clips / "face.png", "--out", "out", "--report")
+    assert code == 3
+    assert "No space left" in err
+    assert "internal error" not in err
+    assert (tmp_path / "out/results.jsonl").read_bytes().count(b"\n") == 1
+
+
+def test_nothing_to_look_at_is_told(detect, monkeypatch, capsys):
+    assert detect("")[0] == 2
+    for given in (None, io.StringIO("")):
+        monkeypatch.setattr("sys.stdin", given)
+        code, _, err = detect("-")
+        assert code == 3
+        assert "none in -" in err
+
+
+def test_results_are_told_of_the_file_that_was_asked_for(detect, clips, tmp_path):
+    shutil.copy(clips / "face.png", tmp_path / "a.png")
+    options = ("--out", "out", "--format", "jsonl")
+    detect("a.png", *options)
+    _, out, _ = detect(tmp_path / "a.png", *options)
+    assert [each.source for each in lines(out)] == [str(tmp_path / "a.png")]
 
 
 def test_ctrl_c_keeps_what_was_found(run, clips, tmp_path, start):

@@ -2,7 +2,11 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
+from concurrent import futures
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -166,13 +170,28 @@ def test_arrays_files_and_lists(detector, clips, astronaut):
     assert found[2].score is None
     with pytest.raises(DataError, match="nothing at"):
         detector.predict(clips / "none.mp4")
-    for wrong in ([astronaut[..., 0]], ["http://127.0.0.1/a.mp4"], [3]):
-        with pytest.raises(UsageError, match="Expected"):
-            detector.predict(wrong)
+    wrong = (astronaut[..., 0], astronaut[:0], "http://127.0.0.1/a.mp4", 3, b"a", None)
+    for source in wrong:
+        for given in (source, [source]):
+            with pytest.raises(UsageError, match="Expected"):
+                detector.predict(given)
+    for given in ("a.mp4", 3):
+        with pytest.raises(UsageError, match="Expected several"):
+            list(detector.results(given))
+    (result,) = detector.results([clips / "face.mp4"], frames=3)
+    assert result.pictures == 3
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"fps": 0}, {"frames": -1}, {"fps": 1, "frames": 1}, {"faces": "some"}]
+    "wrong",
+    [
+        {"fps": 0},
+        {"frames": -1},
+        {"frames": 1.5},
+        {"fps": True},
+        {"fps": 1, "frames": 1},
+        {"faces": "some"},
+    ],
 )
 def test_what_cannot_be_looked_at_is_told(detector, clips, wrong):
     with pytest.raises(UsageError, match="Expected"):
@@ -248,3 +267,75 @@ def test_models_that_are_none_are_told(run, tmp_path):
 def test_the_package_offers_it():
     assert sfcl_tf.Detector is Detector
     assert dataclasses.is_dataclass(sfcl_tf.detect.Result)
+
+
+def test_several_threads_get_the_same_scores(detector, clips, run):
+    with Detector.load(run, "tensorflow", isolated=True) as isolated:
+        for each in (detector, isolated):
+            with futures.ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(each.predict, [clips / "face.mp4"] * 8))
+            assert len({result.score for result in found}) == 1
+
+
+def test_a_damaged_video_is_not_called_real(detector, clips, tmp_path, monkeypatch):
+    data = bytearray((clips / "face.mp4").read_bytes())
+    with av.open(str(clips / "face.mp4")) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    for place in places[20:23]:
+        data[place : place + 8] = b"\xff" * 8  # the length of its first unit
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    real = Calibration(1.0, 0.98, 0.99, True, 1)
+    monkeypatch.setattr(detector.model, "calibration", real)
+    monkeypatch.setattr(detector.model, "reference", None)
+    assert detector.predict(clips / "face.mp4").damaged == 0
+    result = detector.predict(tmp_path / "damaged.mp4")
+    assert result.damaged == 3
+    assert result.verdict == "uncertain"
+    assert "damaged" in result.reason
+
+
+def test_a_file_is_what_it_holds_not_what_it_is_called(detector, clips, tmp_path):
+    for name, other in (("face.mp4", "a.jpg"), ("face.png", "b.mp4")):
+        shutil.copy(clips / name, tmp_path / other)
+        found, expected = (
+            detector.predict(path) for path in (tmp_path / other, clips / name)
+        )
+        assert moments(found) == moments(expected)
+
+
+SCRIPT = """
+import sys
+from sfcl_tf import Detector
+detector = Detector.load(sys.argv[1], "tensorflow", isolated=True)
+print(list(detector.results([sys.argv[2]])))
+"""
+
+
+def test_a_script_without_a_main_guard_is_told(run, clips, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    found = subprocess.run(
+        [sys.executable, str(script), str(run), str(clips / "face.png")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 1
+    assert "__main__" in found.stderr.splitlines()[-1]
+    assert found.stdout == ""
+
+
+def test_another_run_than_the_one_that_is_served_is_told(
+    exported, clips, run, tmp_path
+):
+    pytest.importorskip("tensorflow_serving")
+    from serving import servers
+
+    other = shutil.copytree(run, tmp_path / "other")
+    Calibration(2.0, 0.1, 0.2, True, 64).write(other)
+    with servers.desk(exported.parent) as server:
+        detector = Detector.connect(server.address, run=other)
+        with pytest.raises(ModelError, match="another one"):
+            detector.predict(clips / "face.png")
+    with pytest.raises(ModelError, match=r"config\.toml"):
+        Detector.connect("127.0.0.1:1", run=tmp_path / "none")

@@ -108,6 +108,12 @@ def test_paths_stand_for_files_each_once(tmp_path, monkeypatch):
     assert names("**/*.mp4") == ["a.mp4", "b/1.mp4", "x[1].mp4"]
     assert names("x[1].mp4", "none.mp4", "*.avi") == ["x[1].mp4", "none.mp4", "*.avi"]
     assert names("b/notes.txt") == ["b/notes.txt"]
+    (tmp_path / "b/link.mp4").symlink_to("1.mp4")
+    (tmp_path / "b/c/up").symlink_to("..")
+    (tmp_path / "b/loop.mp4").symlink_to("loop.mp4")
+    assert names("b/link.mp4", "b/1.mp4") == ["b/link.mp4", "b/1.mp4"]
+    assert names("b/**/*.PNG") == ["b/c/2.PNG"]
+    assert "b/loop.mp4" in names("b")
 
 
 def test_a_list_is_of_lines_or_of_names_ended_by_nul():

@@ -78,9 +78,11 @@ def _gauge(result):
     if result.score is None:
         return ""
     low, high = 100 * result.real_to, 100 * result.fake_from
-    ticks = f'<span style="left:{low:.2f}%">{result.real_to:.2f}</span>'
-    if high - low > 12:  # closer, they would overlap
-        ticks += f'<span style="left:{high:.2f}%">{result.fake_from:.2f}</span>'
+    middle = min(max((low + high) / 2, 32), 68)  # beside the ends' words
+    ticks = (
+        f'<span style="left:{middle:.2f}%">real to {result.real_to:.2f}, fake from '
+        f"{result.fake_from:.2f}</span>"
+    )
     return (
         f'<div class="gauge" role="img" aria-label="Score {result.score:.3f} of 0 to '
         f'1; real up to {result.real_to:.3f}, fake from {result.fake_from:.3f}">'
@@ -175,8 +177,9 @@ def _hint(kept):
     if len(kept) == 1:
         return "The face that was scored."
     return (
-        "Score of each face over time: blue range real, orange range fake. Choose a "
-        "point or a face to see what its score rests on."
+        "Score of each face over time: blue range real, orange range fake. Points are "
+        "the highest of each stretch: choose one, or a face, to see what its score "
+        "rests on."
     )
 
 
