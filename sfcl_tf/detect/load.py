@@ -37,7 +37,7 @@ def load_model(
     engine: str = "auto",
     precision: str = "float32",
     threads: int | None = None,
-    batch: int = 8,
+    batch: int = 4,
     say: Callable[[str], None] = lambda text: None,
 ):
     """Loads a run, a SavedModel or an engine as a `ScoringModel`; see `Detector.load`.

@@ -28,7 +28,7 @@ from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 
-BATCH = 8
+BATCH = 4
 """Faces scored together."""
 
 
