@@ -280,7 +280,7 @@ def _report_name(path):
 
 
 def _write_index(folder, store):
-    from sfcl_tf.detect.report import write_index
+    from sfcl_tf.detect.index import write_index
 
     rows = []
     for result in store.results():

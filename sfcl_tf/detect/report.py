@@ -1,8 +1,7 @@
 """One HTML page about one file, for a person who has to decide."""
 
 import base64
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,31 +13,21 @@ from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlight, Highlights
 from sfcl_tf.detect.models import ScoringModel
 from sfcl_tf.detect.results import FLAGS, Result, Track
-from sfcl_tf.evaluation.plots import FAKE, GREY, REAL
-from sfcl_tf.html import CSS, percent, table
+from sfcl_tf.detect.sheet import (
+    COLORS,
+    THUMBNAIL,
+    badge,
+    page,
+    word,
+    write_whole,
+)
+from sfcl_tf.html import percent, table
 
 _CHANCE = 0.5  # AUC
 EXPLAINED = 3
 """Moments that are explained."""
 
 _THUMBNAILS = 10
-_THUMBNAIL = 128  # pixels
-_COLORS = {"fake": FAKE, "real": REAL, "uncertain": "#8a6d00"}
-_CSS = f"""
-.verdict {{ display: inline-block; color: #fff; padding: 0 0.7rem; font-weight: 700;
-  border-radius: 0.4rem; white-space: nowrap; background: {GREY};
-  print-color-adjust: exact; }}
-.fake {{ background: {FAKE}; }} .real {{ background: {REAL}; }}
-.uncertain {{ background: #8a6d00; }}
-.strip {{ display: flex; flex-wrap: wrap; gap: 0.6rem; margin: 0.8rem 0; }}
-.strip figure {{ margin: 0; width: {_THUMBNAIL}px; }}
-.strip img {{ display: block; border-radius: 0.3rem; }}
-.frames {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
-.frames figure {{ margin: 0; flex: 1 1 18rem; max-width: 40rem; }}
-.card h1 {{ font-size: 1.1rem; }} .card h2 {{ font-size: 1rem; margin-top: 1rem; }}
-section {{ break-inside: avoid; }}
-.files td:last-child {{ min-width: 14rem; }}
-"""
 
 
 def write_report(
@@ -63,7 +52,7 @@ def write_report(
     """
     kept = highlights.all() if isinstance(highlights, Highlights) else list(highlights)
     name = Path(result.source).name
-    title = f"{name}: {_word(result.verdict) or result.status}"
+    title = f"{name}: {word(result.verdict) or result.status}"
     body = [
         f"<h1>{escape(name)}</h1>",
         _lead(result),
@@ -77,87 +66,7 @@ def write_report(
         _reading(result, model),
         _card(model),
     ]
-    page = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}{_CSS}</style>\n</head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
-    )
-    return write_whole(Path(path), page)
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Writes a text to a temporary name and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp.{os.getpid()}.{path.name}")
-    # A path may hold bytes that are no UTF-8.
-    try:
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def write_index(path: Path, rows: Iterable[tuple[Result, str]]) -> Path:
-    """Writes a page that lists results.
-
-    Args:
-        path: The file to write.
-        rows: Results, each with the relative address of its report, or nothing.
-    """
-    rows = list(rows)
-    order = {"fake": 0, "uncertain": 1, "real": 2}
-    rows.sort(key=lambda row: (order.get(row[0].verdict, 3), -(row[0].score or 0)))
-    counts: dict[str, int] = {}
-    lines = []
-    for result, link in rows:
-        word = _word(result.verdict) or result.status
-        counts[word] = counts.get(word, 0) + 1
-        name = escape(Path(result.source).name)
-        if link:
-            name = f'<a href="{escape(link)}">{name}</a>'
-        score = "" if result.score is None else f"{result.score:.3f}"
-        cells = [
-            f"{name}<br><small>{escape(str(Path(result.source).parent))}</small>",
-            _badge(result.verdict, word),
-            score,
-            str(len(result.tracks)),
-            f"{result.pictures_with_face} of {result.pictures}" * bool(result.pictures),
-            escape(result.reason),
-        ]
-        lines.append("".join(f"<td>{cell}</td>" for cell in cells))
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    head = ("File", "Verdict", "Score", "Faces", "Pictures with a face", "Why")
-    body = (
-        f"<h1>{len(rows)} files</h1>\n<p class='lead'>{escape(told)}.</p>\n"
-        '<p class="note">A score is P(fake) under the data that the model was trained '
-        "on. It is evidence, never proof.</p>\n"
-        '<div class="wide files"><table><thead><tr>'
-        + "".join(f"<th>{name}</th>" for name in head)
-        + "</tr></thead>\n<tbody>"
-        + "\n".join(f"<tr>{line}</tr>" for line in lines)
-        + "</tbody></table></div>"
-    )
-    return write_whole(
-        path,
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>Results</title>\n<style>{CSS}{_CSS}</style>\n</head>\n<body>\n{body}\n"
-        "</body>\n</html>\n",
-    )
-
-
-def _word(verdict):
-    return verdict.replace("_", " ")
-
-
-def _badge(verdict, word):
-    kind = verdict if verdict in _COLORS else ""
-    return f'<span class="verdict {kind}">{escape(word)}</span>'
+    return write_whole(Path(path), page(title, body))
 
 
 def summary(result: Result) -> str:
@@ -205,10 +114,8 @@ def limits(model: ScoringModel) -> str:
 
 
 def _lead(result):
-    word = _word(result.verdict) or result.status
-    return (
-        f'<p class="lead">{_badge(result.verdict, word)} {escape(summary(result))}</p>'
-    )
+    told = badge(result.verdict, word(result.verdict) or result.status)
+    return f'<p class="lead">{told} {escape(summary(result))}</p>'
 
 
 def _limits(model):
@@ -234,7 +141,7 @@ def _timeline(result, kept):
     peaks.sort(key=lambda h: (h.moment.frame_index, h.face.track))
     strip = "".join(
         _captioned(
-            _image(_thumbnail(peak), "jpeg", "face", _THUMBNAIL),
+            _image(_thumbnail(peak), "jpeg", "face", THUMBNAIL),
             f"{peak.moment.when}, face {peak.face.track + 1}: {peak.moment.score:.3f}",
         )
         for peak in peaks
@@ -248,7 +155,7 @@ def _timeline(result, kept):
 def _thumbnail(highlight):
     x0, y0, x1, y1 = highlight.face.inner
     face = highlight.face.region[y0:y1, x0:x1]
-    face = cv2.resize(face, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    face = cv2.resize(face, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     return _jpeg(face)
 
 
@@ -282,7 +189,7 @@ def _annotated(result, highlight):
             if moment.frame_index != index:
                 continue
             x0, y0, x1, y1 = (round(edge * scale) for edge in moment.box)
-            color = _bgr(_COLORS[moment.verdict])
+            color = _bgr(COLORS[moment.verdict])
             cv2.rectangle(image, (x0, y0), (x1, y1), color, 2)
             label = f"{track.number + 1}: {moment.score:.2f}"
             (width, height), _ = cv2.getTextSize(
@@ -326,7 +233,7 @@ def _explanations(result, kept, model):
     for highlight in chosen(kept):
         found = explain(model, highlight.face)
         moment = highlight.moment
-        flags = "; ".join(f"{_word(f)} ({FLAGS[f]})" for f in moment.flags)
+        flags = "; ".join(f"{word(f)} ({FLAGS[f]})" for f in moment.flags)
         parts.append(
             f"<section><h3>{moment.when}, face {highlight.face.track + 1}: "
             f"{moment.score:.3f}</h3>"
@@ -384,7 +291,7 @@ def _coverage(result: Result):
             "may be garbage."
         )
     rows = [
-        [_word(flag), FLAGS[flag], str(sum(flag in m.flags for m in moments))]
+        [word(flag), FLAGS[flag], str(sum(flag in m.flags for m in moments))]
         for flag in FLAGS
     ]
     head = ("Flag", "The face is", f"Of {len(moments)}")

@@ -11,6 +11,7 @@ import pytest
 from sfcl_tf.detect import Detector, Looking
 from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlights
+from sfcl_tf.detect.index import write_index
 from sfcl_tf.detect.plots import (
     bands_figure,
     encoded,
@@ -18,7 +19,7 @@ from sfcl_tf.detect.plots import (
     spectrum_figure,
     timeline_figure,
 )
-from sfcl_tf.detect.report import limits, summary, write_index, write_report
+from sfcl_tf.detect.report import limits, summary, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
