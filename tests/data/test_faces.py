@@ -172,3 +172,33 @@ def test_overlap_is_intersection_over_union():
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(50 / 150)
     assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
     assert inside((-3, 5, 99, 12), 10, 20) == (0, 5, 20, 10)
+
+
+class Counted:
+    """A finder that sees nothing, and counts its looks."""
+
+    thorough = False
+
+    def __init__(self):
+        self.full = self.quick = 0
+
+    def __call__(self, image):
+        self.full += 1
+        return []
+
+    def coarse(self, image):
+        self.quick += 1
+        return []
+
+    def near(self, picture, box):
+        return {}
+
+
+@pytest.mark.parametrize(("patience", "full", "quick"), [(0.0, 20, 0), (2.0, 5, 20)])
+def test_with_patience_full_searches_lie_apart(patience, full, quick):
+    finder = Counted()
+    find = FaceTracks(finder, 5, patience)
+    for step in range(20):
+        grey = np.full((64, 64, 3), 99, np.uint8)
+        assert find(Picture(grey, step, step / 2)) == []
+    assert (finder.full, finder.quick) == (full, quick)
