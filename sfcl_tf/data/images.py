@@ -10,6 +10,9 @@ from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.video import MAX_PIXELS, VideoFacts
 from sfcl_tf.errors import DataError
 
+STILL = ("BMP", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow's names of what is read. It knows more, and runs Ghostscript for some."""
+
 # Modes of 16 and 32 bits, which Pillow clips instead of scaling.
 _DEEP = {"I;16": 257, "I;16L": 257, "I;16B": 257, "I": 257}
 
@@ -28,7 +31,7 @@ def read_image(path: Path) -> tuple[VideoFacts, Picture]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is none of our business
-            with Image.open(path) as image:
+            with Image.open(path, formats=(*STILL, "GIF")) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise DataError(
                         f"Expected an image of at most {MAX_PIXELS} pixels. Received: "

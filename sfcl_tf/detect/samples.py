@@ -17,7 +17,7 @@ from PIL import Image
 
 from sfcl_tf.data.faces import Box, Face, FaceFinder, FaceTracks
 from sfcl_tf.data.footage import Footage
-from sfcl_tf.data.images import read_image
+from sfcl_tf.data.images import STILL, read_image
 from sfcl_tf.data.listing import IMAGE_SUFFIXES
 from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.prepare_video import MOST_FACES, is_large
@@ -36,8 +36,6 @@ LEAST = 8
 _SHORT = 100  # frames: four seconds of usual video
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80
-# What Pillow knows and FFmpeg shows in motion.
-_MOVING = ("GIF", "MPEG")
 _PATIENCE = 2.0  # s between full searches while there is no face
 # Score of the frontal detector below which a face is turned away or partly hidden.
 _SURELY = 0.2
@@ -228,8 +226,8 @@ def _is_still(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                return image.format not in _MOVING
+            with Image.open(path, formats=STILL):
+                return True
     except Image.DecompressionBombError:
         return True  # told by `read_image`
     except Exception:  # whatever a decoder meets

@@ -139,6 +139,13 @@ def test_images_of_every_mode_show_the_same_face(prepare_folder, astronaut):
     assert {report["records"] for report in reports.values()} == {1}
 
 
+def test_what_is_run_rather_than_read_is_no_image(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n")
+    with pytest.raises(DataError, match="cannot identify"):
+        read_image(path)
+
+
 def test_animated_gif_is_a_video(prepare_folder, astronaut):
     shades = [Image.fromarray((astronaut * k).astype(np.uint8)) for k in (1, 0.9, 0.8)]
     path = prepare_folder.folder / "a.gif"
