@@ -145,10 +145,19 @@ def model(args) -> Path:
 
     Raises:
         ModelError: If there is none; it tells how to make one.
+        UsageError: If runs lie elsewhere.
     """
     from sfcl_tf.detect.load import newest_run
 
-    return Path(args.model).expanduser() if args.model else newest_run(runs(args))
+    if args.model:
+        return Path(args.model).expanduser()
+    folder = runs(args)
+    if is_remote(folder):
+        raise UsageError(
+            f"Expected runs in a folder of this machine. Received: {folder}. Copy the "
+            "run here and give it by --model."
+        )
+    return newest_run(folder)
 
 
 def config(args, *more):
