@@ -110,7 +110,7 @@ def _score(args, place, run_dir, dataset):
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.data import prepare_data
-    from sfcl_tf.cli.steps import evaluate_run, require_calibration
+    from sfcl_tf.cli.steps import complete_run, evaluate_run
     from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import write_report
     from sfcl_tf.evaluation.scoring import result_name
@@ -119,7 +119,7 @@ def _score(args, place, run_dir, dataset):
     own = data == config.data and args.split == "test"
     earlier = read_results(run_dir) if own else {}
     pipeline = InputPipeline(manifest, config)
-    require_calibration(predictor, config, args, run_dir)
+    complete_run(predictor, config, args, run_dir)
     predictions, results = evaluate_run(
         predictor,
         pipeline,

@@ -1,7 +1,6 @@
 """Results of `sfcl detect` on the terminal: as they come, a line a file."""
 
 import csv
-import json
 import sys
 
 from rich.console import Console
@@ -97,16 +96,12 @@ class Display:
                 head()
             console.print(_line(result), soft_wrap=True, highlight=False)
         elif self._style == "jsonl":
-            text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)
-            _write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+            # As JSON escapes what is no UTF-8 in a path.
+            print(result.to_json().encode("utf-8", "backslashreplace").decode())
+            sys.stdout.flush()
         else:
             csv.writer(sys.stdout).writerow(_row(result))
             sys.stdout.flush()
-
-
-def _write(text):
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _row(result):

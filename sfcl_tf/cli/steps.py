@@ -47,10 +47,10 @@ def calibrate_run(predictor, pipeline, run_dir):
         )
 
 
-def require_calibration(predictor, config, args, run_dir):
-    """Calibrates a run that never was, where its validation records are at hand.
+def complete_run(predictor, config, args, run_dir):
+    """Calibrates a run and measures its training faces, if that was never done.
 
-    Likewise measures its training faces.
+    Its own records must be at hand for that.
     """
     from sfcl_tf.evaluation import calibrate, reference
 

@@ -223,7 +223,7 @@ class Detector:
     ) -> Result:
         """Scores one file or array.
 
-        Memory does not grow with the length of a video, but for some 200 bytes a face.
+        Memory does not grow with the length of a video, but for what is told of faces.
 
         Args:
             source: A path, or an `(H, W, 3)` uint8 RGB array.
@@ -256,7 +256,7 @@ class Detector:
         told = name if isinstance(source, np.ndarray) else str(source)
         return self._result(told, seen, moments)
 
-    def _stream(self, source, looking) -> Iterator[Opened | Sample]:
+    def _stream(self, source, looking) -> Iterator[Opened | Sample | Closed]:
         if isinstance(source, np.ndarray):
             return made_ahead(samples_of_array(source, looking), _AHEAD)
         if not isinstance(source, str | Path) or "://" in str(source):

@@ -130,10 +130,9 @@ class LocalModel(ScoringModel):
         import tensorflow as tf
 
         from sfcl_tf.data.crop import crop_face
-        from sfcl_tf.data.inputs import MIN_SIDE, model_inputs, tf_basis
+        from sfcl_tf.data.inputs import model_inputs, tf_basis
 
         basis, config = tf_basis(), self.config
-        self._least = MIN_SIDE
 
         @tf.function(
             input_signature=[
@@ -314,8 +313,7 @@ def sha256(*paths: Path) -> str:
     hashed = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                hashed.update(block)
+            hashlib.file_digest(file, lambda: hashed)
     return hashed.hexdigest()
 
 

@@ -57,7 +57,8 @@ def test_the_command_gives_the_detectors_numbers(detect, run, clips):
 )
 def test_exit_codes_tell_what_was_found(detect, clips, options, code):
     assert detect(clips, "--frames", "2", *options)[0] == code
-    assert detect(clips, "none.mp4", "--frames", "2", *options)[0] in (3, 10)
+    unreadable = 10 if code == 10 else 3
+    assert detect(clips, "none.mp4", "--frames", "2", *options)[0] == unreadable
 
 
 def test_the_table_has_a_line_a_file(detect, clips):
