@@ -60,8 +60,9 @@ class DataConfig:
     margin: float = 1.3  # side of the crop, in sides of the face's square box
     snap_to_grid: bool = True  # crop on the codec's 8-pixel grid
     dct_channels: Literal["ycbcr", "y"] = "ycbcr"  # "y": DCT and SIDA of luma alone
-    real_repeat: int | Literal["auto"] = 1  # the card may say otherwise
-    shuffle_buffer: int = 1024  # examples
+    # How often a real counts in the length of an epoch, of which half is real anyway.
+    # auto: fakes to reals as found. The card may say otherwise.
+    real_repeat: int | Literal["auto"] = 1
     parallel_calls: int = 0  # 0: as many as tf.data sees fit
 
 
@@ -110,7 +111,6 @@ class TrainConfig:
     weight_decay: float = 1e-8
     ema: float = 0.0  # momentum of the weights' moving average; 0 is off
     clip_norm: float = 0.0  # of all gradients together; 0 is off
-    class_weight: Literal["none", "balanced"] = "none"  # beside data.real_repeat
     label_smoothing: float = 0.0
     backbone_rate: float = 1.0  # the pretrained backbone's share of the learning rate
     freeze_epochs: int = 0  # epochs at the start in which it does not learn
@@ -150,6 +150,12 @@ class Config:
     export: ExportConfig = ExportConfig()
 
 
+# Keys that files of earlier versions have, and why they mean nothing any more.
+RETIRED = {
+    "data.shuffle_buffer": "each epoch is shuffled as a whole",
+    "train.class_weight": "each batch is half real and half fake",
+}
+
 # Inclusive bounds of the numbers that have some.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "model.image_size": (32, 4096),
@@ -160,7 +166,6 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "data.frames": (1, 10**6),
     "data.margin": (1, 1.6),
     "data.real_repeat": (1, 10**6),
-    "data.shuffle_buffer": (1, 10**9),
     "data.parallel_calls": (0, 4096),
     **{
         f"augment.{field.name}": (0, 1)
@@ -274,7 +279,7 @@ def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
                 "at the top of the file."
             )
         flat |= {f"{section}.{key}": value for key, value in entries.items()}
-    return flat
+    return {key: value for key, value in flat.items() if key not in RETIRED}
 
 
 def _pair(override: str | tuple[str, Any]) -> tuple[str, Any]:
@@ -298,6 +303,10 @@ def _from_flat(values: Mapping[str, Any]) -> Config:
     }
     sections: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
+        if key in RETIRED:
+            raise UsageError(
+                f"Expected no {key}: {RETIRED[key]}. Received: {value!r}. Leave it out."
+            )
         if key not in known:
             close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(close)}?" if close else ""

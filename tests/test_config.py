@@ -44,6 +44,8 @@ def test_later_values_win(tmp_path):
     [
         ("train.epoch=3", "Did you mean train.epochs"),
         ("epochs=3", "does not exist"),
+        ("data.shuffle_buffer=9", "shuffled as a whole"),
+        ("train.class_weight=balanced", "half real"),
         ("train.epochs=many", "to be an integer"),
         ("train.epochs=1.5", "to be an integer"),
         ("train.epochs=0", "in 1..1e"),
@@ -129,3 +131,14 @@ def test_unknown_preset_is_named():
 def test_configuration_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_config().train.epochs = 3
+
+
+def test_keys_of_earlier_versions_are_read_over(tmp_path):
+    config = load_config(preset="tiny")
+    path = tmp_path / "config.toml"
+    text = to_toml(config)
+    text = text.replace("[data]", "[data]\nshuffle_buffer = 1024")
+    text = text.replace("[train]", '[train]\nclass_weight = "none"')
+    path.write_text(text, "utf-8")
+    assert read_config(path) == config
+    assert load_config(file=path) == config

@@ -2,16 +2,19 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.data.augment import draw, vary_box, vary_crop
+from sfcl_tf.data.batch_order import BatchOrder
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.manifest import Manifest
-from sfcl_tf.data.records import decode_region, parse_record
+from sfcl_tf.data.record_index import RecordIndex
+from sfcl_tf.data.records import decode_region, parse_record, read_record
 from sfcl_tf.data.region import GRID
 from sfcl_tf.errors import DataError
 
@@ -20,8 +23,7 @@ _UNREADABLE = (
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
 )
-_OPEN_SHARDS = 16
-_BUFFER = 1 << 18  # bytes of each open shard
+_BUFFER = 1 << 18  # bytes of a shard that is read through
 META = (
     "video_id",
     "method",
@@ -91,13 +93,23 @@ class InputPipeline:
             counts[video["label"]] += video["records"]
         return max(1, round(counts[1] / max(counts[0], 1)))
 
+    @functools.cached_property
+    def order(self) -> BatchOrder:
+        """Which training records each batch holds."""
+        videos = self.manifest.split("train")
+        records = [video["records"] for video in videos]
+        labels = np.array([video["label"] for video in videos], np.int64)
+        return BatchOrder(
+            np.repeat(np.arange(len(videos)), records),
+            np.repeat(labels, records),
+            self.config.train.batch_size,
+            self.real_repeat(),
+            self.config.train.seed,
+        )
+
     def training_examples(self) -> int:
         """Returns the number of examples of a training epoch, repeats included."""
-        repeat = self.real_repeat()
-        return sum(
-            video["records"] * (1 if video["label"] else repeat)
-            for video in self.manifest.split("train")
-        )
+        return self.order.examples
 
     def steps_per_epoch(self) -> int:
         """Returns the number of whole batches of a training epoch.
@@ -105,47 +117,72 @@ class InputPipeline:
         Raises:
             DataError: If there are fewer examples than a batch takes.
         """
-        examples, batch = self.training_examples(), self.config.train.batch_size
-        if examples < batch:
+        if not self.order.steps:
             raise DataError(
-                f"Expected at least one batch of {batch} training examples. Received: "
-                f"{examples}. Use more frames (--frames), or a smaller batch "
-                "(--set train.batch_size=...)."
+                f"Expected at least one batch of {self.order.batch} training examples. "
+                f"Received: {self.order.examples}. Use more frames (--frames), or a "
+                "smaller batch (--set train.batch_size=...)."
             )
-        return examples // batch
+        return self.order.steps
 
     def training(
         self,
         start_step: int = 0,
         context: tf.distribute.InputContext | None = None,
     ) -> tf.data.Dataset:
-        """Returns endless epochs of shuffled, augmented batches.
+        """Returns endless epochs of augmented batches, half real and half fake.
 
-        Reals are repeated; the remainder of an epoch's last batch is dropped.
-        Shuffling and augmentation depend on seed, epoch and example alone.
+        Each batch is of many videos; see `sfcl_tf.data.batch_order`. The remainder of
+        an epoch's last batch is dropped. Order and augmentation depend on seed, epoch
+        and example alone.
 
         Args:
             start_step: Batches to leave out, over all epochs. What follows is what
-                would have followed them; they are not decoded.
+                would have followed them; they are not read.
             context: Which of several workers asks. Together they get the batches
                 that one would get, each a share of every batch, cut into those of
                 its replicas.
 
         Returns:
-            A dataset of `({image, sida}, label)`, label `(B, 1)` float32; with
-            `train.class_weight` a weight `(B, 1)` float32 stands third.
+            A dataset of `({image, sida}, label)`, label `(B, 1)` float32.
 
         Raises:
-            DataError: If there are fewer examples than a batch takes.
+            DataError: If there are fewer examples than a batch takes, or a shard is
+                damaged.
         """
         context = context or tf.distribute.InputContext()
         epoch, step = divmod(start_step, self.steps_per_epoch())
-        skipped = tf.constant(step * self.config.train.batch_size, tf.int64)
-        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
-        batches = epochs.flat_map(
-            lambda n: self._training_epoch(n, tf.where(n == epoch, skipped, 0), context)
+        index, basis = self._index("train"), tf_basis()
+        # A share holds both classes too: they take turns within a batch.
+        share = self.order.batch // context.num_input_pipelines
+        mine = slice(
+            context.input_pipeline_id * share, (context.input_pipeline_id + 1) * share
         )
-        return self._prefetched(batches)
+        batch = context.get_per_replica_batch_size(self.order.batch)
+        read = _reader(index)
+
+        def order(number, skipped):
+            record, repeat = (part[skipped:, mine] for part in self.order.epoch(number))
+            return *index.places(record.ravel()), repeat.ravel()
+
+        def examples(number):
+            skipped = tf.where(number == epoch, tf.cast(step, tf.int64), 0)
+            kinds = tf.int32, tf.int64, tf.int64, tf.int64
+            places = tf.numpy_function(order, (number, skipped), kinds, stateful=False)
+            places = [tf.ensure_shape(each, (None,)) for each in places]
+
+            def example(shard, offset, size, repeat):
+                record = parse_record(read(shard, offset, size))
+                crop, _ = self.training_crop(record, repeat, number)
+                label = tf.cast(record["label"], tf.float32)[None]
+                return self._inputs(crop, basis), label
+
+            dataset = tf.data.Dataset.from_tensor_slices(tuple(places))
+            dataset = dataset.map(example, self._parallel, deterministic=True)
+            return dataset.batch(batch, drop_remainder=True)
+
+        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
+        return self._prefetched(epochs.flat_map(examples))
 
     def batch_ids(self, step: int) -> list[str]:
         """Returns which examples a training batch holds, without decoding them.
@@ -157,25 +194,14 @@ class InputPipeline:
             `video_id, frame N` of each, in the batch's order.
         """
         epoch, step = divmod(step, self.steps_per_epoch())
-        batch = self.config.train.batch_size
-        # As in training, in a graph of its own: `_training_order` sets a seed there.
-        epochs = tf.data.Dataset.from_tensors(tf.constant(epoch, tf.int64))
-        records = epochs.flat_map(self._training_order)
-        chosen = records.skip(step * batch).take(batch)
-        parsed = (parse_record(serialized) for serialized, _ in chosen)
+        index, videos = self._index("train"), self.manifest.split("train")
+        places = index.places(self.order.epoch(epoch)[0][step])
+        read = _reader(index)
         return [
-            f"{record['video_id'].numpy().decode()}, frame {record['frame_index']}"
-            for record in parsed
+            f"{videos[place[0]]['video_id']}, frame "
+            f"{parse_record(read(*place))['frame_index']}"
+            for place in zip(*places, strict=True)
         ]
-
-    def class_weights(self) -> tuple[float, float]:
-        """Returns what an example of a real and of a fake counts in training."""
-        if self.config.train.class_weight == "none":
-            return 1.0, 1.0
-        fakes = sum(v["records"] for v in self.manifest.split("train") if v["label"])
-        examples = self.training_examples()
-        reals = examples - fakes
-        return examples / (2 * max(reals, 1)), examples / (2 * max(fakes, 1))
 
     def crop(self, record, box=None):
         """Cuts a parsed record's face out, or another box of its region.
@@ -213,51 +239,6 @@ class InputPipeline:
         seed = tf.constant([self.config.train.seed, 0], tf.int64)
         return tf.random.experimental.stateless_fold_in(seed, epoch)
 
-    def _training_order(self, epoch):
-        """An epoch's `(serialized, repeat)`, shuffled, in whole batches."""
-        data = self.config.data
-        paths, repeats = [], []
-        for video in self.manifest.split("train"):
-            times = 1 if video["label"] else self.real_repeat()
-            paths += [str(self.manifest.folder / video["shard"])] * times
-            repeats += range(times)
-        # Of this graph alone: makes the order independent of the global seed, and
-        # keeps `shuffle` from comparing its seed, a tensor, with a global 0.
-        tf.random.set_seed(1)
-        seed = self._epoch_seed(epoch)
-        shards = tf.data.Dataset.from_tensor_slices((paths, repeats))
-        shards = shards.shuffle(len(paths), seed[0], reshuffle_each_iteration=False)
-        records = shards.interleave(
-            lambda path, repeat: tf.data.TFRecordDataset(path, buffer_size=_BUFFER).map(
-                lambda record: (record, repeat)
-            ),
-            cycle_length=_OPEN_SHARDS,
-        )
-        records = records.shuffle(
-            data.shuffle_buffer, seed[1], reshuffle_each_iteration=False
-        )
-        return records.take(self.steps_per_epoch() * self.config.train.batch_size)
-
-    def _training_epoch(self, epoch, skipped, context):
-        basis = tf_basis()
-        weights = self.class_weights()
-
-        def example(serialized, repeat):
-            record = parse_record(serialized)
-            crop, _ = self.training_crop(record, repeat, epoch)
-            label = tf.cast(record["label"], tf.float32)[None]
-            inputs = self._inputs(crop, basis)
-            if weights == (1.0, 1.0):
-                return inputs, label
-            return inputs, label, tf.where(label == 1, weights[1], weights[0])
-
-        # Skipped, and left to other workers, while still encoded.
-        records = self._training_order(epoch).skip(skipped)
-        records = records.shard(context.num_input_pipelines, context.input_pipeline_id)
-        examples = records.map(example, self._parallel, deterministic=True)
-        batch = context.get_per_replica_batch_size(self.config.train.batch_size)
-        return examples.batch(batch, drop_remainder=True)
-
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Returns every record of a split once, in the manifest's order.
 
@@ -281,15 +262,12 @@ class InputPipeline:
 
         Args:
             split: Which split.
-            every: Take one record in so many; the others are not decoded.
+            every: Take one record in so many; the others are not read.
         """
-
-        def example(serialized):
-            record = parse_record(serialized)
-            return self.crop(record), record["label"], _meta(record)
-
-        records = self._records(split).shard(every, 0)
-        return records.map(example, self._parallel, deterministic=True)
+        if every == 1:
+            records = self._records(split)
+            return records.map(self._described, self._parallel, deterministic=True)
+        return self._crops_at(split, range(0, len(self._index(split)), every))
 
     def spread_crops(self, split: str, videos: int, frames: int) -> tf.data.Dataset:
         """Returns crops as `crops` does, a few of each of some of a split's videos.
@@ -299,25 +277,52 @@ class InputPipeline:
             videos: Most videos, evenly spread over the manifest's order.
             frames: Most crops of a video, evenly spread.
         """
-
-        def example(serialized):
-            record = parse_record(serialized)
-            return self.crop(record), record["label"], _meta(record)
-
-        found = [video for video in self.manifest.split(split) if video["records"]]
-        places = np.linspace(0, len(found) - 1, min(videos, len(found))).astype(int)
-        chosen = [found[place] for place in places]
-        paths = [str(self.manifest.folder / video["shard"]) for video in chosen]
-        every = [-(-video["records"] // frames) for video in chosen]
-        shards = tf.data.Dataset.from_tensor_slices(
-            (tf.constant(paths, tf.string), tf.constant(every, tf.int64))
+        counts = [video["records"] for video in self.manifest.split(split)]
+        starts = np.cumsum([0, *counts])
+        places = np.linspace(0, len(counts) - 1, min(videos, len(counts))).astype(int)
+        return self._crops_at(
+            split,
+            np.concatenate(
+                [
+                    np.arange(starts[p], starts[p + 1], -(-counts[p] // frames))
+                    for p in places
+                ]
+            ),
         )
-        records = shards.flat_map(
-            lambda path, every: tf.data.TFRecordDataset(
-                path, buffer_size=_BUFFER
-            ).shard(every, 0)
+
+    def spread_inputs(self, split: str, most: int) -> tf.data.Dataset:
+        """Returns batches of the model's inputs, `{image, sida}`, not augmented.
+
+        Args:
+            split: Which split.
+            most: Most examples, evenly spread over the split; the others are not read.
+        """
+        basis, records = tf_basis(), len(self._index(split))
+        chosen = np.linspace(0, records - 1, min(most, records)).round().astype(int)
+        inputs = self._records_at(split, chosen).map(
+            lambda record: self._inputs(self.crop(parse_record(record)), basis),
+            self._parallel,
+            deterministic=True,
         )
-        return records.map(example, self._parallel, deterministic=True)
+        return self._prefetched(inputs.batch(self.config.evaluate.batch_size))
+
+    def _crops_at(self, split, chosen):
+        records = self._records_at(split, chosen)
+        return records.map(self._described, self._parallel, deterministic=True)
+
+    def _records_at(self, split, chosen):
+        index = self._index(split)
+        places = index.places(np.asarray(chosen, int))
+        return tf.data.Dataset.from_tensor_slices(places).map(_reader(index))
+
+    def _described(self, serialized):
+        record = parse_record(serialized)
+        return self.crop(record), record["label"], _meta(record)
+
+    @functools.cached_property
+    def _index(self):
+        """A function that gives a split's index, which is read once."""
+        return functools.cache(functools.partial(RecordIndex.of, self.manifest))
 
     def _records(self, split):
         shards = [str(path) for path in self.manifest.shards(split)]
@@ -340,6 +345,12 @@ class InputPipeline:
             tf.data.experimental.AutoShardPolicy.DATA
         )
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _reader(index):
+    """Returns the function from a record's place to it, serialised."""
+    paths = tf.constant(index.paths, tf.string)
+    return lambda shard, offset, size: read_record(paths[shard], offset, size)
 
 
 def _meta(record):

@@ -23,6 +23,7 @@ from sfcl_tf.data.manifest import (
 )
 from sfcl_tf.data.output import write_json
 from sfcl_tf.data.prepare_video import STATUSES, earlier_report
+from sfcl_tf.data.record_index import keep_index
 from sfcl_tf.errors import DataError
 from sfcl_tf.storage import is_remote, require_writable
 
@@ -73,7 +74,8 @@ def prepare(
         on_video: Called after each video.
 
     Returns:
-        The manifest of the listing's splits, which is also written, a file a split.
+        The manifest of the listing's splits, which is also written, a file a split,
+        and beside each where every record lies (`sfcl_tf.data.record_index`).
         `prepare_report.json` tells of this preparation.
 
     Raises:
@@ -84,11 +86,15 @@ def prepare(
     splits = [split for split in SPLITS if listing.split(split)]
     _make(folder, splits)
     reports: dict[str, dict[str, Any]] = {}
+    record_bytes: dict[str, dict[str, list[int]]] = {split: {} for split in splits}
     seconds: dict[str, float] = {}
     reused: set[str] = set()
     started = time.time()
 
     def done(report, earlier=False):
+        # Into the index, not into the manifest, which people read.
+        if sizes := report.pop("record_bytes", None):
+            record_bytes[report["split"]][report["shard"]] = sizes
         reports[report["video_id"]] = report
         if earlier:
             reused.add(report["video_id"])
@@ -122,6 +128,7 @@ def prepare(
         for split in splits:
             missing = [v.video_id for v in listing.missing if v.split == split]
             write_manifest(manifest, split, missing)
+            keep_index(folder, split, record_bytes[split])
     return manifest
 
 

@@ -60,7 +60,8 @@ def prepare_video(
         of `STATUSES`, and `reason`; `shard` (relative path) and `shard_bytes`;
         `frames_wanted`, `frames_with_face`, `records`, `tracks`, `neighbours` (frames
         beside the sampled one), `tracked` (records by the tracker), `too_small`; the
-        codec's facts; size and digest of the file.
+        codec's facts; size and digest of the file; `record_bytes`, what each record
+        takes in the shard.
 
     Raises:
         DiskFullError: If there is no space left.
@@ -175,7 +176,12 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
             f"Expected frames in {video.path}. Received: none that "
             f"{'has boxes' if len(footage.stamps) else 'decodes'}."
         )
-    return told | {"records": written, "frames_wanted": sample.wanted, **sample.counts}
+    return told | {
+        "records": len(written),
+        "record_bytes": written,
+        "frames_wanted": sample.wanted,
+        **sample.counts,
+    }
 
 
 class _Sample:

@@ -26,6 +26,7 @@ import cv2
 import tensorflow as tf
 
 from sfcl_tf.data.output import replacing
+from sfcl_tf.data.record_index import FRAME
 from sfcl_tf.data.region import SCHEMA, context_region
 
 _SCALAR = tf.io.FixedLenFeature
@@ -99,25 +100,50 @@ def _feature(values):
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
 
 
-def write_shard(path: Path, records: Iterable[bytes]) -> int:
+def write_shard(path: Path, records: Iterable[bytes]) -> list[int]:
     """Writes a TFRecord shard under a temporary name, then renames it.
 
     Returns:
-        The number of records. With none, no shard is left behind.
+        The bytes that each record takes in the shard, its frame included; without
+        records, none, and no shard is left behind.
 
     Raises:
         NotWrittenError: If it cannot be written.
         DiskFullError: If that is for lack of space.
     """
-    count = 0
+    sizes = []
     with replacing(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in records:
                 writer.write(record)
-                count += 1
-        if not count:
+                sizes.append(len(record) + FRAME)
+        if not sizes:
             temporary.unlink()
-    return count
+    return sizes
+
+
+def read_record(path, offset, size) -> tf.Tensor:
+    """Reads one serialised record of a shard, in a graph or out of one.
+
+    `tf.data` hides that its reader can begin anywhere; the operations do not.
+
+    Args:
+        path: The shard's, a scalar string.
+        offset: Where the record begins there, in bytes; a scalar int64.
+        size: The bytes it takes there, a scalar int64. Read at once.
+
+    Returns:
+        A scalar string.
+
+    Raises:
+        tf.errors.DataLossError: If another thing lies there; by its checksum.
+    """
+    reader = tf.raw_ops.TFRecordDatasetV2(
+        filenames=path, compression_type="", buffer_size=size, byte_offsets=offset
+    )
+    kind = {"output_types": [tf.string], "output_shapes": [()]}
+    first = tf.raw_ops.TakeDataset(input_dataset=reader, count=1, **kind)
+    return tf.raw_ops.DatasetToSingleElement(dataset=first, **kind)[0]
 
 
 def parse_record(serialized) -> dict[str, tf.Tensor]:

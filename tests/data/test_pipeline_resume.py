@@ -81,6 +81,7 @@ def test_skipped_examples_are_not_decoded(small, tmp_path):
                 if next(breaks):
                     example.features.feature["png"].bytes_list.value[0] = b"broken"
                 writer.write(example.SerializeToString())
+    pipeline = InputPipeline(manifest, config)
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(pipeline.training().take(1))
     assert len(list(pipeline.training(start_step=1).take(1))) == 1

@@ -46,15 +46,13 @@ def test_ids_are_those_of_the_batch(manifest):
         assert all(", frame " in name for name in ids)
 
 
-def test_balanced_classes_weigh_the_same_in_sum(manifest):
-    config = small_config("train.class_weight=balanced", "data.real_repeat=3")
-    pipeline = InputPipeline(manifest, config)
-    real, fake = pipeline.class_weights()
-    # 8 real faces, three times each, and 8 fakes.
-    assert 24 * real == 8 * fake == 16
-    for _, label, weight in pipeline.training().take(4):
-        expected = np.where(label == 1, fake, real)
-        np.testing.assert_allclose(weight, expected)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_replica_gets_both_classes(manifest, workers):
+    pipeline = InputPipeline(manifest, small_config("train.batch_size=8"))
+    for worker in range(workers):
+        context = tf.distribute.InputContext(workers, worker, 4)
+        for _, label in pipeline.training(0, context).take(8):
+            assert label[:, 0].numpy().tolist() == [0, 1]
 
 
 def test_records_that_cannot_be_read_are_told(tmp_path):

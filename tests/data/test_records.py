@@ -96,7 +96,8 @@ def test_region_is_on_the_grid_and_holds_the_context(size, edges):
 def test_shard_gives_the_records_in_order(tmp_path):
     path = tmp_path / "a.tfrecord"
     records = [b"one", b"", b"three"]
-    assert write_shard(path, iter(records)) == 3
+    assert write_shard(path, iter(records)) == [19, 16, 21]  # with their frames
+    assert path.stat().st_size == 19 + 16 + 21
     assert [r.numpy() for r in tf.data.TFRecordDataset(str(path))] == records
     assert list(tmp_path.iterdir()) == [path]
 
@@ -114,7 +115,7 @@ def test_failing_source_leaves_no_shard_and_no_temporary_file(tmp_path, error):
 
 
 def test_source_without_records_leaves_no_shard(tmp_path):
-    assert write_shard(tmp_path / "a.tfrecord", iter([])) == 0
+    assert write_shard(tmp_path / "a.tfrecord", iter([])) == []
     assert list(tmp_path.iterdir()) == []
 
 
