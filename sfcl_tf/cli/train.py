@@ -269,13 +269,15 @@ def _fit(config, pipeline, run_dir, strategy, cluster, save):
     from sfcl_tf.cli.show_training import TrainingDisplay
     from sfcl_tf.training import train
     from sfcl_tf.training.checkpoint import read_progress
+    from sfcl_tf.training.standardize import MOST
 
     steps = pipeline.steps_per_epoch()
     done = read_progress(run_dir / "checkpoints").get("step", 0)
     if done:
         epoch, step = divmod(done, steps)
         say(f"Going on after step {step} of epoch {epoch + 1}.")
-    examples = sum(video["records"] for video in pipeline.manifest.split("train"))
+    records = sum(video["records"] for video in pipeline.manifest.split("train"))
+    examples = min(records, MOST)
     with TrainingDisplay(config.train.epochs, steps, examples, done, save) as display:
         return train(
             config,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sfcl_tf.config import Config
 from sfcl_tf.data.output import replacing
-from sfcl_tf.data.pipeline import InputPipeline, readable
+from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import backbone, build_model
@@ -24,7 +24,7 @@ from sfcl_tf.training.fit import FitModel
 from sfcl_tf.training.interrupt import Interrupt, Stopped
 from sfcl_tf.training.optimizer import make_optimizer
 from sfcl_tf.training.precision import set_precision
-from sfcl_tf.training.standardize import fill_standardize
+from sfcl_tf.training.standardize import standardize_on
 from sfcl_tf.training.tensorboard import TensorBoardLog
 
 
@@ -100,8 +100,7 @@ def train(
     progress = state.restore()
     if progress is None:
         progress = Progress()
-        unaugmented = pipeline.evaluation("train").map(lambda inputs, *_: inputs)
-        fill_standardize(model, readable(unaugmented, "the split train"), on_statistics)
+        standardize_on(model, pipeline, on_statistics)
         state.save(progress)
 
     alone = strategy.num_replicas_in_sync == 1 or isinstance(
