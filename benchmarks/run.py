@@ -15,6 +15,7 @@ BENCHMARKS = (
     ("memory.py",),
     ("pipeline.py", "paper"),
     ("pipeline.py", "augmented"),
+    ("order.py",),
     ("evaluation.py",),
     ("training.py",),
     ("model.py", "tiny"),

@@ -27,7 +27,7 @@ class Card:
         folder: Name of the collection's folder below a common data root.
         source: Who gives the data set out, and where.
         licence: Under which terms.
-        real_repeat: How often a real video counts in training, or `auto`.
+        real_repeat: How often a real counts in the length of an epoch, or `auto`.
         identity_disjoint: Whether no person may stand in two splits.
         crf: x264's rate factor of every video, if the data set has one.
         pixel_format: FFmpeg's name of every video's format, if there is one.
