@@ -8,12 +8,13 @@ from collections import deque
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from sfcl_tf.data.output import told_if_not_written
 from sfcl_tf.data.pipeline import readable
-from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
+from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.interrupt import Interrupt
 
 _RECENT_SECONDS = 10.0
@@ -24,26 +25,23 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
     Args:
         batch_ids: Gives the examples of a step, as `InputPipeline.batch_ids`.
+        finite: Says what to do.
 
     Raises:
-        SfclError: At the batch where it happens; it names the batch's examples.
+        NotFiniteError: At the batch where it happens; it names the batch's examples.
     """
 
-    def __init__(self, batch_ids):
+    def __init__(self, batch_ids, finite: FiniteGuard):
         super().__init__()
         self._batch_ids = batch_ids
+        self._finite = finite
 
     def on_train_batch_end(self, batch, logs=None):
         loss = logs["loss"]
         if math.isfinite(loss):
             return
         step = self.model.step
-        raise SfclError(
-            f"Expected a finite loss. Received: {loss} in step {step}, whose batch "
-            f"holds {'; '.join(self._batch_ids(step - 1))}. The last checkpoint and "
-            "the best one are kept. Look at these records (`sfcl check`), or try a "
-            "lower --set train.learning_rate=..., or train.clip_norm=1."
-        )
+        raise self._finite.loss(loss, step, self._batch_ids(step - 1))
 
 
 class SelectOnValidation(keras.callbacks.Callback):
@@ -51,15 +49,17 @@ class SelectOnValidation(keras.callbacks.Callback):
 
     Selection is by exact frame AUC; where AUC is equal or undefined, by the lower
     loss. Adds `val_auc` and `val_loss` to the epoch's logs. With a moving average of
-    the weights, it is that which is scored and kept.
+    the weights, it is that which is scored and kept; with several replicas, the mean
+    of their batch statistics.
 
     Args:
         dataset: Validation batches of `({image, sida}, label, meta)`.
         folder: Where the best weights go.
         progress: What is selected is told there.
-        local: A model of the same weights on this machine alone, which is scored
-            where the one that is trained is spread over replicas.
+        local: A model of the same weights on this machine alone and in full precision,
+            which is scored where the one that is trained is not such a one.
         interrupt: Asked between two batches.
+        finite: Tells of weights and logits that are not finite.
         is_chief: Whether this process scores; others only wait.
     """
 
@@ -70,9 +70,11 @@ class SelectOnValidation(keras.callbacks.Callback):
         progress: Progress,
         local: keras.Model,
         interrupt: Interrupt,
+        finite: FiniteGuard,
         is_chief: bool = True,
     ):
         super().__init__()
+        self._finite = finite
         self._dataset = dataset
         self._folder = folder
         self._progress = progress
@@ -82,6 +84,9 @@ class SelectOnValidation(keras.callbacks.Callback):
         self.predictor = Predictor(local)
 
     def on_epoch_end(self, epoch, logs=None):
+        # The loss of the epoch's last step was that of the weights before it.
+        self._finite.require_weights(self.model)
+        self.model.average_statistics()
         with _averaged_weights(self.model):
             if self._local.variables[0] is not self.model.variables[0]:
                 self._local.set_weights(self.model.get_weights())
@@ -91,6 +96,8 @@ class SelectOnValidation(keras.callbacks.Callback):
     def _select(self, epoch, logs):
         batches = self._interrupt.watch(readable(self._dataset, "the split val"))
         label, logit = self.predictor.logits(batches)
+        if wrong := int((~np.isfinite(logit)).sum()):
+            raise self._finite.logits(wrong, len(logit))
         auc, loss = roc_auc(label, logit), log_loss(label, logit)
         logs |= {"val_auc": auc, "val_loss": loss}
         best = self._progress

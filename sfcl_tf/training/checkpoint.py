@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from sfcl_tf.config import Config
 from sfcl_tf.data.output import told_if_not_written, write_json
-from sfcl_tf.errors import ModelError, SfclError
+from sfcl_tf.errors import ModelError
+from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 
 STATE = "state.json"
@@ -62,6 +63,7 @@ class TrainingState:
 
     def __init__(self, model: FitModel, folder: Path, config: Config, is_chief=True):
         self._model = model
+        self._finite = FiniteGuard(folder.parent, config.train)
         self._folder = folder
         self._config = config
         self._is_chief = is_chief
@@ -79,9 +81,11 @@ class TrainingState:
 
         Raises:
             DiskFullError: If no space is left; the state before is as it was.
-            SfclError: If a weight is not finite, which is not worth going on from.
+            NotFiniteError: If a weight is not finite, which is not worth going on
+                from.
         """
-        self._require_finite()
+        self._finite.require_weights(self._model)
+        self._model.average_statistics()
         if not self._is_chief:
             with tempfile.TemporaryDirectory() as folder:
                 self._variables.write(str(Path(folder, "worker")))
@@ -143,15 +147,6 @@ class TrainingState:
             self._remove(except_for=state["name"])
             settle_best(self._folder, progress.best_epoch)
         return progress
-
-    def _require_finite(self):
-        for variable in self._model.trainable_variables:
-            if not tf.reduce_all(tf.math.is_finite(variable.value)):
-                raise SfclError(
-                    f"Expected finite weights. Received: NaN or infinity in "
-                    f"{variable.path}. The last checkpoint is kept. Try a lower "
-                    "--set train.learning_rate=..., or train.clip_norm=1."
-                )
 
     def _remove(self, except_for):
         for path in self._folder.glob("step-*"):

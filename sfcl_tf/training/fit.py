@@ -1,6 +1,7 @@
 """Keras's `fit`, made to work under every strategy and to say where time goes."""
 
 import dataclasses
+import functools
 import time
 
 import keras
@@ -31,10 +32,11 @@ class FitModel(keras.Model):
     builds metrics from a batch that it first reduces over the replicas, which a batch
     of several workers cannot be, and it averages each step's scalars over an axis 0
     that they do not have. Here the model is built from its input signature (`prepare`),
-    and scalars are averaged over replicas alone. As the step is ours then, three things
-    come with it: the time spent waiting for data is measured (`clock`), an epoch that
-    was restored half-way keeps its running metrics (`keep_metrics`), and the first
-    batch's images can be looked at (`sample`).
+    and scalars are averaged over replicas alone. As the step is ours then, some things
+    come with it: the replicas' batch statistics are averaged (`average_statistics`),
+    the time spent waiting for data is measured (`clock`), an epoch that was restored
+    half-way keeps its running metrics (`keep_metrics`), and the first batch's images
+    can be looked at (`sample`).
 
     Args:
         *args: As for `keras.Model`: inputs and outputs.
@@ -55,6 +57,41 @@ class FitModel(keras.Model):
         }
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=(batch, keras.KerasTensor((1, 1))))
+
+    def average_statistics(self) -> None:
+        """Gives all replicas the mean of their moving batch statistics.
+
+        Keras lets each replica keep those of its own share of the batches, and reads
+        and saves the first one's. As a moving average is linear, taking the mean at
+        any step leaves later means as they would have been. Of several workers, all
+        must call it at the same step.
+        """
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            self._average_statistics()
+
+    @functools.cached_property
+    def _average_statistics(self):
+        statistics = [
+            variable.value
+            for layer in self._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+
+        def assign_means():
+            context = tf.distribute.get_replica_context()
+            own = [variable.read_value() for variable in statistics]
+            means = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+            for variable, mean in zip(statistics, means, strict=True):
+                variable.assign(mean)
+
+        if not statistics:
+            return lambda: None
+        return tf.function(
+            lambda: self.distribute_strategy.run(assign_means),
+            autograph=False,
+            jit_compile=False,
+        )
 
     @property
     def step(self) -> int:

@@ -9,7 +9,9 @@ from sfcl_tf.config import TrainConfig
 class LayerwiseAdam(keras.optimizers.Adam):
     """Adam with a learning rate of its own for some variables.
 
-    A factor on the gradient would not do: Adam divides it out again.
+    A factor on the gradient would not do: Adam divides it out again. Gradients are
+    clipped after they were summed over the replicas, so that the number of replicas
+    changes nothing; Keras's own optimizers clip each replica's before.
 
     Args:
         slow: Variables that learn more slowly, or later, than the rest.
@@ -27,6 +29,17 @@ class LayerwiseAdam(keras.optimizers.Adam):
     def build(self, variables):
         super().build(variables)
         self._is_slow = [variable.path in self._slow for variable in variables]
+
+    def _clip_gradients(self, grads):
+        """Leaves a replica's gradients: they are a part of what is to be clipped."""
+        return grads
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Clips what is reduced: the gradient of the whole batch."""
+        reduced = super()._all_reduce_sum_gradients(grads_and_vars)
+        clipped = super()._clip_gradients([gradient for gradient, _ in reduced])
+        variables = [variable for _, variable in reduced]
+        return list(zip(clipped, variables, strict=True))
 
     def update_step(self, gradient, variable, learning_rate):
         if self._is_slow[self._get_variable_index(variable)]:
@@ -61,13 +74,15 @@ def make_optimizer(
 
 
 def _rate(options, steps_per_epoch):
-    if options.schedule == "constant":
-        return options.learning_rate
     steps = options.epochs * steps_per_epoch
     warmup = int(options.warmup * steps)
+    constant = options.schedule == "constant"
+    if constant and not warmup:
+        return options.learning_rate
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else options.learning_rate,
         warmup_target=options.learning_rate if warmup else None,
         warmup_steps=warmup,
         decay_steps=max(steps - warmup, 1),
+        alpha=float(constant),  # the share of the rate that the decay ends at
     )

@@ -20,10 +20,11 @@ from sfcl_tf.training.callbacks import (
     StopOnNonFiniteLoss,
 )
 from sfcl_tf.training.checkpoint import BEST, Progress, TrainingState
+from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 from sfcl_tf.training.interrupt import Interrupt, Stopped
 from sfcl_tf.training.optimizer import make_optimizer
-from sfcl_tf.training.precision import set_precision
+from sfcl_tf.training.precision import dtype_policy, precision
 from sfcl_tf.training.standardize import standardize_on
 from sfcl_tf.training.tensorboard import TensorBoardLog
 
@@ -91,8 +92,8 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     steps = pipeline.steps_per_epoch()
     keras.utils.set_random_seed(config.train.seed)
-    set_precision(config.train)
-    model, local = _build(config, build, strategy, steps)
+    with precision(config.train):
+        model, local = _build(config, build, strategy, steps)
 
     checkpoints = run_dir / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
@@ -107,11 +108,18 @@ def train(
         strategy, tf.distribute.MirroredStrategy
     )
     interrupt = Interrupt(on_interrupt)
+    finite = FiniteGuard(run_dir, config.train)
     select = SelectOnValidation(
-        pipeline.evaluation("val"), checkpoints, progress, local, interrupt, is_chief
+        pipeline.evaluation("val"),
+        checkpoints,
+        progress,
+        local,
+        interrupt,
+        finite,
+        is_chief,
     )
     callbacks = [
-        StopOnNonFiniteLoss(pipeline.batch_ids),
+        StopOnNonFiniteLoss(pipeline.batch_ids, finite),
         select,
         SaveState(state, progress, config.train.checkpoint_steps, interrupt),
     ]
@@ -156,7 +164,11 @@ def train(
 
 
 def _build(config, build, strategy, steps):
-    """Returns the model to train, compiled, and one to score with its weights."""
+    """Returns the model to train, compiled, and one to score with its weights.
+
+    They are one model, unless that is spread over replicas or computes in half
+    precision: what is scored, saved and exported does neither.
+    """
     with strategy.scope():
         bare = build(config)
         spread = strategy.num_replicas_in_sync > 1
@@ -173,13 +185,22 @@ def _build(config, build, strategy, steps):
             ],
             jit_compile=False,  # crashes under a strategy, 7x slower on CPU
         )
-    local = keras.models.clone_model(bare) if spread else bare
+    local = bare
+    if spread or keras.config.dtype_policy().name != keras.config.floatx():
+        with dtype_policy(keras.config.floatx()):
+            local = build(_without_weights(config))
     if spread and config.train.sync_bn:
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
     model.prepare()
     return model, local
+
+
+def _without_weights(config):
+    """Returns the configuration of a model whose weights are another's."""
+    none = {"spatial_weights": "none", "frequency_weights": "none"}
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, **none))
 
 
 def _fit(model, pipeline, progress, epochs, callbacks):

@@ -1,10 +1,15 @@
 """The same training on one device, on two, and on two workers."""
 
+import json
 import textwrap
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_data import small_manifest
+
+from sfcl_tf.models import load_model
+from sfcl_tf.training.checkpoint import BEST
 
 FRAMES = 24
 # 12 steps of 8 examples; what differs by replica or chance is off.
@@ -57,6 +62,46 @@ def test_one_device_two_devices_and_two_workers_take_the_same_steps(
     first, second = (weights(tmp_path / f"both/worker{n}.npz") for n in (0, 1))
     for ours, theirs in zip(first, second, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_one_and_two_replicas_clip_the_same_gradient(train, tmp_path):
+    clipped = "--float64", "train.clip_norm=0.01"
+    one = train("one", *clipped).losses()
+    two = train("two", *clipped, "--devices", "cpu:2").losses()
+    assert difference(one, two).max() < 1e-12
+    free = train("free", "--float64").losses()
+    assert difference(one, free).max() > 1e-3  # it does clip
+
+
+@pytest.mark.slow
+def test_several_replicas_keep_the_mean_of_their_statistics(
+    train, two_workers, tmp_path
+):
+    """With the weights held still, means of halves are the mean of the whole."""
+    still = "train.sync_bn=false", "train.learning_rate=0", "train.clip_norm=1"
+    train("one", *still).losses()
+    train("two", *still, "--devices", "cpu:2").losses()
+    for process in [train("both", *still, tf_config=c) for c in two_workers]:
+        process.losses()
+    expected = statistics(tmp_path / "one")
+    for name in ("two", "both"):
+        for found in statistics(tmp_path / name):
+            np.testing.assert_allclose(found, expected[0], rtol=1e-4, atol=1e-5)
+
+
+def statistics(folder):
+    """The moving mean in `model.keras`, in the best weights and in the checkpoint."""
+    saved = load_model(folder)
+    layer = next(x for x in saved.layers if "normalization" in x.name)
+    found = [np.array(layer.moving_mean)]
+    saved.load_weights(folder / "checkpoints" / BEST)
+    found.append(np.array(layer.moving_mean))
+    state = json.loads((folder / "checkpoints/state.json").read_text())
+    reader = tf.train.load_checkpoint(str(folder / "checkpoints" / state["name"]))
+    place = [w.path for w in saved.variables].index(layer.moving_mean.path)
+    found.append(reader.get_tensor(f"model/{place}/.ATTRIBUTES/VARIABLE_VALUE"))
+    return found
 
 
 @pytest.mark.slow

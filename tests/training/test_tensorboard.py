@@ -8,7 +8,7 @@ from small_data import small_config, small_manifest
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.layers import HCMA
 from sfcl_tf.training import train
-from sfcl_tf.training.precision import set_precision
+from sfcl_tf.training.precision import precision
 from sfcl_tf.training.tensorboard import band_weights, draw_bands
 
 
@@ -64,8 +64,7 @@ def test_band_weights_are_those_of_the_gate():
     assert band_weights(small_model(small_config())) is None
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32"])
-def test_without_a_gpu_training_is_in_float32(precision):
-    assert set_precision(small_config(f"train.precision={precision}").train) == (
-        "float32"
-    )
+@pytest.mark.parametrize("asked", ["auto", "float32"])
+def test_without_a_gpu_training_is_in_float32(asked):
+    with precision(small_config(f"train.precision={asked}").train) as policy:
+        assert policy == "float32"

@@ -9,6 +9,8 @@ import pytest
 from helpers import small_model
 from small_data import small_config, small_manifest
 
+from sfcl_tf.cli import main
+from sfcl_tf.config import to_toml
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError, UsageError
 from sfcl_tf.evaluation import Predictor, evaluate, roc_auc
@@ -119,6 +121,82 @@ def test_a_loss_that_is_not_finite_names_its_examples(manifest, tmp_path):
     assert read_progress(tmp_path / "checkpoints")["step"] == 2
     rows = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [1]
+
+
+@pytest.mark.parametrize("ema", [0, 0.9])
+def test_weights_that_break_in_an_epochs_last_step_are_told(manifest, tmp_path, ema):
+    """The loss is that of the weights before the step, and finite."""
+    overrides = f"train.ema={ema}", "train.checkpoint_steps=1"
+
+    def break_weights(epoch, batch, logs):
+        if (epoch, batch) == (2, 2):  # the last
+            kernel = breaking.model.trainable_variables[0]
+            kernel.assign(keras.ops.full_like(kernel, math.nan))
+
+    def breaking(config):
+        breaking.model = small_model(config)
+        return breaking.model
+
+    with pytest.raises(SfclError, match="Expected finite weights") as caught:
+        run(manifest, tmp_path, *overrides, build=breaking, on_batch=break_weights)
+    assert "sfcl train --config" in str(caught.value)
+    # Nothing of it was kept.
+    done = read_progress(tmp_path / "checkpoints")
+    assert (done["step"], done["epoch"]) == (3, 1)
+    assert not (tmp_path / "model.keras").exists()
+    again = run(manifest, tmp_path, *overrides)[1]
+    assert [row["epoch"] for row in again.history] == [1, 2]
+
+
+def test_what_is_advised_after_nan_can_be_done(manifest, tmp_path, monkeypatch):
+    def breaking(config):
+        model = small_model(config)
+        return keras.Model(model.input, NanAt(0)(model.output))
+
+    with pytest.raises(SfclError) as caught:
+        run(manifest, tmp_path, build=breaking)
+    (tmp_path / "config.toml").write_text(to_toml(small_config()), "utf-8")
+    command = str(caught.value).partition("sfcl ")[2].split()
+    began = []
+    monkeypatch.setattr("sfcl_tf.cli.train._train", lambda *a: began.append(a[2]))
+    assert main([*command, "--runs", str(tmp_path / "runs")]) == 0
+    assert began[0].train.learning_rate == pytest.approx(1e-4)
+    assert began[0].train.clip_norm == 1
+    assert began[0].model == small_config().model
+
+
+@pytest.mark.parametrize("ema", [0, 0.9])
+def test_training_in_half_precision_leaves_a_model_in_full(manifest, tmp_path, ema):
+    before = keras.config.dtype_policy()
+    _, training = run(
+        manifest, tmp_path, "train.precision=mixed_bfloat16", f"train.ema={ema}"
+    )
+    assert keras.config.dtype_policy() is before
+    saved = load_model(tmp_path)
+    kinds = {
+        layer.dtype_policy.name for layer in (*saved.layers, *training.model.layers)
+    }
+    assert kinds == {"float32"}
+    plain = small_model(small_config())
+    plain.set_weights(saved.get_weights())
+    pipeline = InputPipeline(manifest, small_config())
+    label, logit = Predictor(plain).logits(pipeline.evaluation("val"))
+    np.testing.assert_allclose(
+        training.predictor.logits(pipeline.evaluation("val"))[1], logit, atol=1e-6
+    )
+    # What was selected on is what was saved.
+    assert roc_auc(label, logit) == training.val_auc
+
+
+def test_a_failed_training_leaves_the_policy_too(manifest, tmp_path):
+    before = keras.config.dtype_policy()
+
+    def failing(config):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run(manifest, tmp_path, "train.precision=mixed_bfloat16", build=failing)
+    assert keras.config.dtype_policy() is before
 
 
 class NanAt(keras.layers.Layer):
