@@ -24,7 +24,8 @@ class ModelConfig:
     image_size: int = 380
     spatial: Literal["efficientnet_b4", "efficientnet_b0"] = "efficientnet_b4"
     spatial_weights: str = "imagenet"  # or "none", or a path
-    frequency_weights: str = "none"  # or "imagenet", or a path
+    # Or "imagenet", "auto" for that where the file is there, or a path.
+    frequency_weights: str = "none"
     sbcm: bool = True
     sida: bool = True
     faae: bool = True

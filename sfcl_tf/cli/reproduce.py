@@ -8,6 +8,7 @@ figure7 draw spectra of real and fake faces. The folder is RUNS/reproduce-<datas
   sfcl reproduce figure7 --dataset ff_c23 --data-root /data --frames 10
 """
 
+import dataclasses
 import time
 
 from sfcl_tf.cli import options
@@ -74,14 +75,12 @@ def _defaults(args):
 def _table(args, config, folder):
     from sfcl_tf.cli.data import check_data, prepare_data
     from sfcl_tf.config import to_toml
-    from sfcl_tf.models import pretrained
-    from sfcl_tf.models.weights import resolve_weights
+    from sfcl_tf.models import with_found_weights
     from sfcl_tf.reproduce import tables
 
     # Else each training would tell it, after hours of preparation.
     check_data(args, config.data)
-    for choice, network in pretrained(config.model):
-        resolve_weights(choice, network)
+    config = dataclasses.replace(config, model=with_found_weights(config.model))
     import_tensorflow()
     prepare_data(args, config.data)  # once, for all
     table = tables.TABLES[args.what]

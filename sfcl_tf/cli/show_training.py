@@ -7,6 +7,8 @@ from sfcl_tf.cli import show
 from sfcl_tf.cli.console import console, progress, say
 
 _LINE_EVERY = 30.0  # seconds, where the output is no terminal
+# After which it is told how long training takes.
+_MEASURED_STEPS, _MEASURED_SECONDS = 10, 5.0
 
 
 class TrainingDisplay:
@@ -35,7 +37,8 @@ class TrainingDisplay:
             "training", total=steps * epochs, completed=done, note="tracing"
         )
         self._told = time.monotonic()
-        self._rate = None
+        self._begun = None  # step and time of the first step that was not traced
+        self._estimated = False
 
     def __enter__(self):
         self._bar.__enter__()
@@ -59,12 +62,30 @@ class TrainingDisplay:
             speed, waiting = logs["images_per_second"], logs["waiting"]
             note += f" {speed:.3g} img/s wait {waiting:.0%}"
         self._bar.update(self._task, completed=done, note=note)
+        self._estimate(done)
         if console.is_terminal or time.monotonic() - self._told < _LINE_EVERY:
             return
         self._told = time.monotonic()
         left = self._bar.tasks[self._task].time_remaining
         eta = f", {_duration(left)} left" if left else ""
         say(f"  step {done} of {self._steps * self._epochs}: {note}{eta}")
+
+    def _estimate(self, done):
+        """Tells once, after some steps, how long it will all take."""
+        now = time.monotonic()
+        if self._begun is None:
+            self._begun = done, now
+            return
+        steps, seconds = done - self._begun[0], now - self._begun[1]
+        if self._estimated or steps < _MEASURED_STEPS or seconds < _MEASURED_SECONDS:
+            return
+        self._estimated = True
+        epoch = self._steps * seconds / steps
+        left = (self._steps * self._epochs - done) * seconds / steps
+        say(
+            f"An epoch takes about {_roughly(epoch)}, by the first {steps} steps; what "
+            f"is left of {self._epochs} about {_roughly(left)}, without validation."
+        )
 
     def on_epoch(self, row):
         """Prints an epoch's line, and saves."""
@@ -79,6 +100,19 @@ class TrainingDisplay:
     def on_interrupt(self):
         """Tells what becomes of the request to stop."""
         say("Stopping after this step, and saving. Ctrl-C again stops at once.")
+
+
+def _roughly(seconds: float) -> str:
+    """Returns a time as one says it.
+
+    Example:
+        >>> [_roughly(s) for s in (40, 600, 11_160, 225_000)]
+        ['40 s', '10 min', '3.1 h', '2.6 days']
+    """
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.{0 if unit == 'min' else 1}f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _duration(seconds) -> str:

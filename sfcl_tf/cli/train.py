@@ -7,8 +7,10 @@ split, scores the test split once, draws, writes a report and exports.
   sfcl train --dataset ff_c40 --data-root /data
   sfcl train --dataset ff_c23 --set train.batch_size=8 --set model.sida=false
   sfcl train --resume runs/NAME
+  sfcl train --resume runs/NAME --epochs 40
 """
 
+import dataclasses
 import os
 import shutil
 import time
@@ -24,7 +26,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--resume",
         metavar="RUN",
-        help="go on with a run that was ended, at its next batch",
+        help="go on with a run that was ended, at its next batch; with --epochs "
+        "beyond its own, with a finished one too",
     )
     options.add_data(parser)
     options.add_preparation(parser)
@@ -132,7 +135,7 @@ def _resume(args, cluster, started):
         "--dataset": args.dataset,
         "--config": args.config,
         "--model": args.model,
-        "--epochs": args.epochs,
+        "--spatial-weights": args.spatial_weights,
         "--name": args.name,
         "--frames": args.frames,
     }
@@ -144,25 +147,61 @@ def _resume(args, cluster, started):
         )
     with open_run(args.resume) as (place, run_dir, save):
         _require_shared(place, cluster)
-        if "summary" in (done := read_results(run_dir)) and (
-            args.no_export or "export" in done
-        ):
+        before = read_config(run_dir / "config.toml")
+        config = override(before, args.overrides)
+        if args.epochs is not None:
+            config = _prolonged(config, args.epochs, before.train.epochs, place)
+        elif _is_finished(read_results(run_dir), before, args):
+            if args.overrides:
+                raise UsageError(
+                    f"Expected a run that is under way for --set. Received: {place}, "
+                    f"which is finished, with --set {' --set '.join(args.overrides)}. "
+                    f"Train it longer with --epochs above {before.train.epochs}, or a "
+                    f"new one with --config {place}/config.toml and --set."
+                )
             say(f"{place} is finished: trained and evaluated.")
             return
-        config = override(read_config(run_dir / "config.toml"), args.overrides)
         _train(args, cluster, config, place, run_dir, save, started)
+
+
+def _is_finished(results, config, args):
+    """Tells whether a run's results are there, and those of its last epoch."""
+    trained = results.get("trained_epochs", config.train.epochs)
+    return (
+        "summary" in results
+        and trained == config.train.epochs
+        and (args.no_export or "export" in results)
+    )
+
+
+def _prolonged(config, epochs, before, place):
+    """Returns the configuration of a run that is to be trained for more epochs."""
+    from sfcl_tf.cli.console import say
+    from sfcl_tf.config import override
+    from sfcl_tf.errors import UsageError
+
+    if epochs <= before:
+        raise UsageError(
+            f"Expected --epochs above the {before} that {place} has. Received: "
+            f"{epochs}. Leave it out to go on with what is left of them."
+        )
+    if config.train.schedule != "constant":
+        say(
+            f"The {config.train.schedule} schedule is that of {epochs} epochs now: the "
+            "learning rate goes on where that would be, above what it had come to."
+        )
+    return override(config, [("train.epochs", epochs)])
 
 
 def _train(args, cluster, config, place, run_dir, save, started):
     from sfcl_tf.cli.data import check_data, find_records, prepare_data
-    from sfcl_tf.models import load_model, pretrained
-    from sfcl_tf.models.weights import resolve_weights
+    from sfcl_tf.models import load_model, with_found_weights
 
     # All that can be missing is told before hours of preparation.
     check_data(args, config.data)
 
-    for choice, network in pretrained(config.model):
-        resolve_weights(choice, network, download=args.download)
+    found = with_found_weights(config.model, download=args.download)
+    config = dataclasses.replace(config, model=found)
     import_tensorflow()
     from sfcl_tf.training import make_strategy
 
@@ -202,6 +241,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
     selection = {
         "selected_epoch": training.selected_epoch,
         "selection": "highest frame AUC on the validation split",
+        "trained_epochs": config.train.epochs,
     }
     predictions, results = evaluate_run(
         training.predictor,
@@ -230,30 +270,49 @@ def _train(args, cluster, config, place, run_dir, save, started):
 
 
 def _write_settings(args, config, run_dir, manifest, strategy):
-    from sfcl_tf.config import to_toml
-    from sfcl_tf.training.checkpoint import read_progress
+    from sfcl_tf.cli.run_dir import read_results
+    from sfcl_tf.config import read_config, to_toml
+    from sfcl_tf.evaluation.predictions import write_text
+    from sfcl_tf.evaluation.summary import write_results
+    from sfcl_tf.training.checkpoint import read_progress, require_settings
     from sfcl_tf.training.environment import note_resumed, write_environment
 
     if args.resume and (run_dir / "env.json").is_file():
+        require_settings(run_dir / "checkpoints", config)
         step = read_progress(run_dir / "checkpoints").get("step", 0)
         note_resumed(run_dir / "env.json", manifest, strategy, step)
+        # Results that are there are of what was trained so far.
+        if "summary" in (results := read_results(run_dir)):
+            epochs = read_config(run_dir / "config.toml").train.epochs
+            write_results(
+                run_dir / "results.json", {"trained_epochs": epochs, **results}
+            )
     else:
         write_environment(run_dir / "env.json", manifest, config, strategy)
-        (run_dir / "config.toml").write_text(to_toml(config), "utf-8")
+    write_text(run_dir / "config.toml", to_toml(config))
 
 
 def _say_what_is_trained(config, pipeline, strategy, place):
     from sfcl_tf.cli.console import say
 
-    replicas = strategy.num_replicas_in_sync
+    replicas, options = strategy.num_replicas_in_sync, config.train
     shared = f", shared by {replicas} devices" if replicas > 1 else ""
+    steps = pipeline.steps_per_epoch()
+    say(f"Training {config.model.name} ({config.model.preset}) in {place}.")
     say(
-        f"Training {config.model.name} ({config.model.preset}) on "
-        f"{pipeline.training_examples()} examples an epoch (reals "
-        f"{pipeline.real_repeat()}x) in batches of {config.train.batch_size}{shared}, "
-        f"epochs: {config.train.epochs}, in {place}; the first step is traced, which "
-        "takes a while."
+        f"An epoch is {pipeline.training_examples():,} examples in {steps:,} batches "
+        f"of {options.batch_size}{shared}; {options.epochs:,} epochs are "
+        f"{steps * options.epochs:,} steps. The first is traced, which takes a while."
     )
+    _say_balance(pipeline)
+    if config.model.name == "sfcl_hcmf":
+        started = {"none": "random weights", "imagenet": "ImageNet weights"}
+        parts = (("EfficientNet", "spatial_weights"), ("CNN-F", "frequency_weights"))
+        told = (
+            f"{part} from {started.get(choice, choice)}"
+            for part, choice in ((p, getattr(config.model, key)) for p, key in parts)
+        )
+        say(f"{' and '.join(told)}.")
     for split, use in (
         ("train", "A model learns nothing from that."),
         ("val", "There is no AUC to select by: the epoch of least loss is taken."),
@@ -262,6 +321,25 @@ def _say_what_is_trained(config, pipeline, strategy, place):
         if len({video["label"] for video in videos}) == 1:
             kind = "fake" if videos[0]["label"] else "real"
             say(f"Warning: the split {split} has {kind} faces alone. {use}")
+
+
+def _say_balance(pipeline):
+    """Tells how many of each class there are, and how often an epoch sees them."""
+    from sfcl_tf.cli.console import say
+
+    passes = pipeline.order.passes()
+    counts = {0: [0, 0], 1: [0, 0]}
+    for video in pipeline.manifest.split("train"):
+        counts[video["label"]][0] += 1
+        counts[video["label"]][1] += video["records"]
+    told = (
+        f"{counts[label][1]:,} {name} faces of {counts[label][0]:,} videos, each seen "
+        f"{times:.3g}x an epoch"
+        for label, name in ((0, "real"), (1, "fake"))
+        if (times := passes.get(label))
+    )
+    both = "; half of each batch is real and half fake" if len(passes) == 2 else ""
+    say(f"{' and '.join(told)}{both}.")
 
 
 def _fit(config, pipeline, run_dir, strategy, cluster, save):

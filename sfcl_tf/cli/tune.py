@@ -12,6 +12,7 @@ On several machines that share --runs and --records, after `sfcl prepare`:
   sfcl tune ... --name first --role worker --chief HOST:PORT --worker-id one
 """
 
+import dataclasses
 import math
 import time
 
@@ -106,12 +107,10 @@ def run(args):
 def _search(args, config, folder):
     from sfcl_tf.cli.data import check_data, find_records, prepare_data
     from sfcl_tf.errors import DataError
-    from sfcl_tf.models import pretrained
-    from sfcl_tf.models.weights import resolve_weights
+    from sfcl_tf.models import with_found_weights
 
     check_data(args, config.data)
-    for choice, network in pretrained(config.model):
-        resolve_weights(choice, network)
+    config = dataclasses.replace(config, model=with_found_weights(config.model))
     import_tensorflow()
     from sfcl_tf.tuning.space import read_space
     from sfcl_tf.tuning.tuner import Tuner, make_oracle, require_same_search

@@ -1,5 +1,6 @@
 """Models by name, and how they are saved and loaded."""
 
+import dataclasses
 import importlib
 from pathlib import Path
 
@@ -69,10 +70,32 @@ def pretrained(config) -> list[tuple[str, str]]:
     """
     if config.name != "sfcl_hcmf":
         return [(config.spatial_weights, config.name)]
-    return [
-        (config.spatial_weights, config.spatial),
-        (config.frequency_weights, "xception"),
+    frequency = config.frequency_weights
+    if frequency == "auto" and config.cnn_f_width != 1:
+        frequency = "none"  # Xception's fit no other width
+    return [(config.spatial_weights, config.spatial), (frequency, "xception")]
+
+
+def with_found_weights(config, *, download: bool = False):
+    """Returns a `ModelConfig` that says which initial weights there are.
+
+    So a run's configuration tells what it began with, and it can be begun again.
+
+    Args:
+        config: A `sfcl_tf.config.ModelConfig`.
+        download: Whether absent ImageNet weights may be fetched.
+
+    Raises:
+        ModelError: If a file that is asked for is absent or damaged.
+    """
+    found = [
+        resolve_weights(choice, network, download=download)
+        for choice, network in pretrained(config)
     ]
+    if config.frequency_weights != "auto":
+        return config
+    settled = "imagenet" if len(found) > 1 and found[1] else "none"
+    return dataclasses.replace(config, frequency_weights=settled)
 
 
 def backbone(model) -> list:

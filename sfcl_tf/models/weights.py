@@ -26,12 +26,13 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
     and its MD5 is checked.
 
     Args:
-        choice: `"imagenet"`, `"none"`, or a path.
+        choice: `"imagenet"`, `"none"`, `"auto"` for ImageNet's where the file is
+            there, or a path.
         network: Whose weights they are, for `"imagenet"` a key of `KNOWN`.
         download: Whether an absent ImageNet file may be fetched.
 
     Returns:
-        A `Path`, or `None` for `"none"`.
+        A `Path`, or `None` for none.
 
     Raises:
         ModelError: If the file is absent or not the published one; the message
@@ -39,7 +40,7 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
     """
     if choice == "none":
         return None
-    if choice != "imagenet":
+    if choice not in ("imagenet", "auto"):
         path = Path(choice).expanduser()
         if not path.is_file():
             raise ModelError(
@@ -63,6 +64,8 @@ def resolve_weights(choice: str, network: str, *, download: bool = False):
             return _verified(path, md5)
     if download:
         return _download(network, name, md5)
+    if choice == "auto":
+        return None
     raise ModelError(
         f"Expected ImageNet weights for {network}: {name} (md5 {md5}). Looked in "
         f"{' and '.join(map(str, folders))}: not there. Put the file there "

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sfcl_tf.config import Config
+from sfcl_tf.config import RETIRED, Config
 from sfcl_tf.data.output import told_if_not_written, write_json
 from sfcl_tf.errors import ModelError
 from sfcl_tf.training.finite import FiniteGuard
@@ -26,6 +26,9 @@ _MAY_CHANGE = (
     "evaluate.",
     "export.",
 )
+
+
+_EPOCHS = "train.epochs"
 
 
 @dataclasses.dataclass
@@ -119,17 +122,7 @@ class TrainingState:
         state = _read(self._folder)
         if not state:
             return None
-        saved, own = state["config"], _settings(self._config)
-        other = [k for k in sorted(saved | own) if saved.get(k) != own.get(k)]
-        if other:
-            told = "; ".join(
-                f"{k} was {saved.get(k)}, is {own.get(k)}" for k in other[:5]
-            )
-            raise ModelError(
-                f"Expected the settings that the checkpoint in {self._folder} was "
-                f"trained with. Received others: {told}. Restore them, or start a new "
-                "run with these."
-            )
+        require_settings(self._folder, self._config)
         path = self._folder / state["name"]
         try:
             self._variables.read(str(path)).assert_consumed()
@@ -154,6 +147,37 @@ class TrainingState:
                 shutil.rmtree(path)
             elif path.name.split(".")[0] != except_for:
                 path.unlink()
+
+
+def require_settings(folder: Path, config: Config) -> None:
+    """Raises where a state was saved with settings that it cannot go on with.
+
+    More epochs than it was to have are settings that it can go on with.
+
+    Args:
+        folder: The run's `checkpoints` folder.
+        config: With which training is to go on.
+
+    Raises:
+        ModelError: It names the settings.
+    """
+    state = _read(folder)
+    if not state:
+        return
+    saved, own = state["config"], _settings(config)
+    other = [
+        key
+        for key in sorted(saved | own)
+        if saved.get(key) != own.get(key)
+        and key not in RETIRED
+        and not (key == _EPOCHS and own[key] > saved[key])
+    ]
+    if other:
+        told = "; ".join(f"{k} was {saved.get(k)}, is {own.get(k)}" for k in other[:5])
+        raise ModelError(
+            f"Expected the settings that the checkpoint in {folder} was trained with. "
+            f"Received others: {told}. Restore them, or start a new run with these."
+        )
 
 
 def candidate(folder: Path, epoch: int) -> Path:

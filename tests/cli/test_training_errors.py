@@ -28,8 +28,8 @@ def test_a_run_that_is_not_there(fails):
 
 
 def test_resume_takes_no_settings_of_its_own(fails, run_dir):
-    message = fails(2, "train", "--resume", run_dir, "--epochs", 3, "--frames", 2)
-    assert "without --epochs and --frames" in message
+    message = fails(2, "train", "--resume", run_dir, "--name", "a", "--frames", 2)
+    assert "without --name and --frames" in message
     assert "--config" in message
 
 
@@ -45,6 +45,48 @@ def test_a_finished_run_has_nothing_left_to_do(run_dir, capsys):
     (run_dir / "results.json").write_text(json.dumps({"summary": {}, "export": {}}))
     assert main(["train", "--resume", str(run_dir)]) == 0
     assert "is finished" in capsys.readouterr().out
+
+
+def finish(run_dir, **more):
+    done = {"summary": {}, "export": {}, **more}
+    (run_dir / "results.json").write_text(json.dumps(done))
+
+
+def test_a_finished_run_takes_no_settings(fails, run_dir):
+    finish(run_dir)
+    message = fails(2, "train", "--resume", run_dir, "--set", "train.epochs=30")
+    assert "which is finished, with --set train.epochs=30" in message
+    assert "Train it longer with --epochs above 20" in message
+    assert f"--config {run_dir}/config.toml" in message
+
+
+@pytest.mark.parametrize("epochs", [1, 20])
+def test_epochs_are_those_beyond_what_there_was(fails, run_dir, epochs):
+    finish(run_dir)
+    message = fails(2, "train", "--resume", run_dir, "--epochs", epochs)
+    assert f"--epochs above the 20 that {run_dir} has. Received: {epochs}." in message
+
+
+def trained(monkeypatch, *argv):
+    """Runs a command up to where it trains, and returns with which settings."""
+    begun = []
+    monkeypatch.setattr("sfcl_tf.cli.train._train", lambda *args: begun.append(args[2]))
+    assert main([str(arg) for arg in argv]) == 0
+    return begun
+
+
+def test_more_epochs_train_a_finished_run_on(run_dir, monkeypatch, capsys):
+    finish(run_dir)
+    resume = "train", "--resume", run_dir
+    (config,) = trained(monkeypatch, *resume, "--epochs", 30)
+    assert config.train.epochs == 30
+    assert "The cosine schedule is that of 30 epochs now" in capsys.readouterr().out
+    # Ended before it was evaluated anew: the results are those of before.
+    (run_dir / "config.toml").write_text(to_toml(config))
+    finish(run_dir, trained_epochs=20)
+    assert trained(monkeypatch, *resume) == [config]
+    finish(run_dir, trained_epochs=30)
+    assert trained(monkeypatch, *resume) == []
 
 
 @pytest.mark.parametrize("devices", ["gpu", "gpu:2"])

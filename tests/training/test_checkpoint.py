@@ -12,6 +12,7 @@ import pytest
 from helpers import small_model
 from small_data import small_config
 
+from sfcl_tf.config import override
 from sfcl_tf.data.output import DiskFullError
 from sfcl_tf.errors import DataError, ModelError, SfclError
 from sfcl_tf.run_format import RUN_FORMAT, require_format
@@ -112,6 +113,28 @@ def test_a_full_disk_leaves_the_state_before_as_it_was(saved, tmp_path):
     for value, variable in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(value, variable)
     assert issubclass(DiskFullError, DataError)
+
+
+def test_a_state_goes_on_for_more_epochs_but_not_for_fewer(saved):
+    config, model, _ = saved
+    folder = saved[2]._folder
+    for epochs, fits in ((3, True), (2, True), (1, False)):
+        changed = override(config, [("train.epochs", epochs)])
+        state = TrainingState(model, folder, changed)
+        if fits:
+            assert state.restore().step == 3
+            continue
+        with pytest.raises(ModelError, match=r"train\.epochs was 2, is 1"):
+            state.restore()
+
+
+def test_a_state_of_an_earlier_version_has_settings_that_mean_nothing(saved):
+    _, _, state = saved
+    path = state._folder / "state.json"
+    values = json.loads(path.read_text())
+    values["config"] |= {"data.shuffle_buffer": 1024, "train.class_weight": "none"}
+    path.write_text(json.dumps(values))
+    assert state.restore().step == 3
 
 
 def test_weights_that_are_not_finite_are_not_saved(saved):

@@ -6,6 +6,9 @@ from small_data import small_config
 from sfcl_tf.training.optimizer import make_optimizer
 
 
+CONSTANT = "train.schedule=constant", "train.warmup=0"
+
+
 def two_layers():
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(4, name="block1"), keras.layers.Dense(1)]
@@ -30,7 +33,7 @@ def moved(model, optimizer, steps):
 def test_the_backbone_learns_at_its_own_rate():
     model, backbone = two_layers()
     options = small_config(
-        "train.schedule=constant", "train.learning_rate=0.01", "train.backbone_rate=0.1"
+        *CONSTANT, "train.learning_rate=0.01", "train.backbone_rate=0.1"
     ).train
     distances = moved(model, make_optimizer(options, 10, backbone), 3)
     np.testing.assert_allclose(distances[:, :2], 1e-3, rtol=1e-3)
@@ -40,7 +43,7 @@ def test_the_backbone_learns_at_its_own_rate():
 def test_a_frozen_backbone_begins_to_learn_later():
     model, backbone = two_layers()
     options = small_config(
-        "train.schedule=constant", "train.learning_rate=0.01", "train.freeze_epochs=1"
+        *CONSTANT, "train.learning_rate=0.01", "train.freeze_epochs=1"
     ).train
     distances = moved(model, make_optimizer(options, 2, backbone), 4)
     assert (distances[:2, :2] == 0).all()

@@ -123,6 +123,14 @@ def test_a_loss_that_is_not_finite_names_its_examples(manifest, tmp_path):
     assert [json.loads(row)["epoch"] for row in rows] == [1]
 
 
+def test_a_finished_run_trains_on_for_more_epochs(manifest, tmp_path):
+    first = run(manifest, tmp_path)[1]
+    longer = run(manifest, tmp_path, "train.epochs=4")[1]
+    assert [row["epoch"] for row in longer.history] == [1, 2, 3, 4]
+    assert longer.history[:2] == first.history
+    assert read_progress(tmp_path / "checkpoints")["step"] == 8
+
+
 @pytest.mark.parametrize("ema", [0, 0.9])
 def test_weights_that_break_in_an_epochs_last_step_are_told(manifest, tmp_path, ema):
     """The loss is that of the weights before the step, and finite."""
@@ -156,10 +164,10 @@ def test_what_is_advised_after_nan_can_be_done(manifest, tmp_path, monkeypatch):
     with pytest.raises(SfclError) as caught:
         run(manifest, tmp_path, build=breaking)
     (tmp_path / "config.toml").write_text(to_toml(small_config()), "utf-8")
-    command = str(caught.value).partition("sfcl ")[2].split()
+    command = str(caught.value).partition("sfcl train ")[2].split()
     began = []
     monkeypatch.setattr("sfcl_tf.cli.train._train", lambda *a: began.append(a[2]))
-    assert main([*command, "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["train", *command, "--runs", str(tmp_path / "runs")]) == 0
     assert began[0].train.learning_rate == pytest.approx(1e-4)
     assert began[0].train.clip_norm == 1
     assert began[0].model == small_config().model
