@@ -28,6 +28,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 import tensorflow as tf
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from sfcl_tf.config import load_config, read_config
@@ -39,7 +40,6 @@ from sfcl_tf.data.video import decode
 from sfcl_tf.detect.explain import energy_share
 from sfcl_tf.detect.models import encode_png
 from sfcl_tf.evaluation import Calibration
-from sfcl_tf.evaluation.bootstrap import WeightedMeans, resample
 from sfcl_tf.models import load_model
 from sfcl_tf.serving.signatures import Signatures
 from sfcl_tf.training import train
@@ -166,22 +166,25 @@ def ratio_of(rows, title, maps=None):
     areas = np.array([row[2].mean() for row in rows])
     seen = np.isfinite(shares)
     names, video = np.unique([row[1] for row in rows], return_inverse=True)
-    energy, area = (
-        WeightedMeans(values[seen], video[seen], len(names))
+    energy, area = (  # sums by video
+        np.bincount(video[seen], values[seen], minlength=len(names))
         for values in (shares, areas)
     )
 
-    def ratio(counts):
-        return energy(counts) / area(counts)
+    def ratio(drawn):
+        return energy[drawn].sum() / area[drawn].sum()
 
-    once = np.ones(len(names))
-    low, high = resample(ratio, len(names)).interval
+    every = np.arange(len(names))
+    low, high = stats.bootstrap(
+        (every,), ratio, vectorized=False, n_resamples=1000, method="percentile", rng=0
+    ).confidence_interval
+    count = seen.sum()
     print(
         f"  {title:<16}{len(names):>7}{len(rows):>7}{np.sum(~seen):>7}"
-        f"{energy(once):>9.1%}{area(once):>9.1%}{ratio(once):>8.2f}"
+        f"{energy.sum() / count:>9.1%}{area.sum() / count:>9.1%}{ratio(every):>8.2f}"
         f"   {low:.2f}-{high:.2f}"
     )
-    return ratio(once)
+    return ratio(every)
 
 
 def show(title, rows):

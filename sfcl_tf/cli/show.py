@@ -37,7 +37,10 @@ def results(values) -> None:
                 name if level == "frame" else "",
                 level,
                 percent(row["auc"]),
-                _interval(row.get("intervals", {}).get("auc")),
+                _interval(
+                    row.get("intervals", {}).get("auc"),
+                    told="videos_real" in row and row["auc"] is not None,
+                ),
                 *(percent(row[k]) for k in ("acc", "balanced_acc", "eer")),
                 str(row["n"]),
             )
@@ -68,7 +71,8 @@ def _say_baseline(found):
     say(
         f"Baseline    {found['model']} ({found['run']}): frame AUC "
         f"{percent(frame['two'])}; the difference is {told} points "
-        f"({_interval(frame['interval'], ' to ')}), on {found['n']} frames."
+        f"(95 % interval {_interval(frame['interval'], ' to ', told=True)}), on "
+        f"{found['n']} frames."
     )
 
 
@@ -94,7 +98,7 @@ def comparison(found, one: str, two: str):
                 percent(row["one"]),
                 percent(row["two"]),
                 "n/a" if difference is None else f"{100 * difference:+.2f}",
-                _interval(row["interval"], " to "),
+                _interval(row["interval"], " to ", told=difference is not None),
                 str(figures["n"]) if level == "frame" else "",
             )
         if figures["left_out"]:
@@ -104,8 +108,11 @@ def comparison(found, one: str, two: str):
     return shown
 
 
-def _interval(pair, between="-"):
-    return "n/a" if not pair else f"{100 * pair[0]:.1f}{between}{100 * pair[1]:.1f}"
+def _interval(pair, between="-", *, told=False):
+    """Formats an interval; without one, why, where it would be told of more videos."""
+    if not pair:
+        return "too few" if told else "n/a"
+    return f"{100 * pair[0]:.1f}{between}{100 * pair[1]:.1f}"
 
 
 def paths(place, report, values) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import metrics
-from sfcl_tf.evaluation.bootstrap import RESAMPLES, WeightedAUC, resample
+from sfcl_tf.evaluation.intervals import AreaByVideo
 from sfcl_tf.evaluation.predictions import Predictions
 
 
@@ -32,19 +32,18 @@ def aligned(one: Predictions, two: Predictions) -> tuple[Predictions, Prediction
     return one, two
 
 
-def compare(one: Predictions, two: Predictions, resamples: int = RESAMPLES) -> dict:
-    """Compares AUC by frame and by video; both see the same draws of videos.
+def compare(one: Predictions, two: Predictions) -> dict:
+    """Compares AUC by frame and by video, on the same videos.
 
     Args:
         one: A detector's scores.
         two: Another's; rows are matched by video, frame and track.
-        resamples: Draws of the bootstrap.
 
     Returns:
         `{"frame": ..., "video": ...}`, each with `one`, `two` (AUCs), `difference`
-        (one - two), `interval` (95 %) and, as JSON has no infinity, `None` where
-        a class is missing; `n`, the rows compared, and `left_out`, those that one
-        of them has alone.
+        (one - two) and `interval` (95 %), `None` where a class is missing, the
+        interval also where there are too few videos; `n`, the rows compared, and
+        `left_out`, those that one of them has alone.
 
     Raises:
         DataError: If they have no rows in common.
@@ -54,28 +53,21 @@ def compare(one: Predictions, two: Predictions, resamples: int = RESAMPLES) -> d
     videos = first.per_video(), second.per_video()
     each = np.arange(len(videos[0]))
     return {
-        "frame": _difference(first.label, first.logit, second.logit, codes, resamples),
-        "video": _difference(
-            videos[0].label, videos[0].score, videos[1].score, each, resamples
-        ),
+        "frame": _difference(first.label, first.logit, second.logit, codes),
+        "video": _difference(videos[0].label, videos[0].score, videos[1].score, each),
         "n": len(first),
         "left_out": len(one) + len(two) - 2 * len(first),
     }
 
 
-def _difference(label, one, two, video, resamples):
+def _difference(label, one, two, video):
     aucs = metrics.roc_auc(label, one), metrics.roc_auc(label, two)
     if np.isnan(aucs).any():
         return {"one": None, "two": None, "difference": None, "interval": None}
-    areas = [WeightedAUC(label, score, video) for score in (one, two)]
-    found = resample(
-        lambda counts: areas[0](counts) - areas[1](counts),
-        int(video.max()) + 1,
-        resamples,
-    )
+    interval = AreaByVideo(label, one, video).difference(AreaByVideo(label, two, video))
     return {
         "one": aucs[0],
         "two": aucs[1],
         "difference": aucs[0] - aucs[1],
-        "interval": list(found.interval) if found.interval else None,
+        "interval": list(interval) if interval else None,
     }

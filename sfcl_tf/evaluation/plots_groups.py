@@ -84,9 +84,8 @@ def plot_groups(summary: dict) -> Figure:
                     0.5, place + shift, " one class only", va="center", color=GREY
                 )
                 continue
-            low, high = found.get("intervals", {}).get("auc", [found["auc"]] * 2)
-            axes.plot((low, high), [place + shift] * 2, color=color, linewidth=1.6)
-            axes.plot(found["auc"], place + shift, marker, color=color)
+            interval = found.get("intervals", {}).get("auc")
+            _point(axes, found["auc"], interval, place + shift, marker, color)
         axes.plot([], [], marker=marker, color=color, label=f"by {level}")
     axes.set(
         title="AUC with 95 % intervals by video",
@@ -122,10 +121,8 @@ def plot_differences(comparisons: dict[str, dict], one: str, two: str) -> Figure
         for place, found in enumerate(comparisons.values()):
             if found[level]["difference"] is None:
                 continue
-            value = found[level]["difference"]
-            interval = found[level]["interval"] or (value, value)
-            axes.plot(interval, [place + shift] * 2, color=color, linewidth=1.6)
-            axes.plot(value, place + shift, marker, color=color)
+            value, interval = found[level]["difference"], found[level]["interval"]
+            _point(axes, value, interval, place + shift, marker, color)
         axes.plot([], [], marker=marker, color=color, label=f"by {level}")
     axes.set(
         title=f"AUC of {one} less that of {two}",
@@ -137,3 +134,22 @@ def plot_differences(comparisons: dict[str, dict], one: str, two: str) -> Figure
     axes.margins(x=0.08, y=0.2)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _point(axes, value, interval, place, marker, color):
+    """Draws a figure with its interval; hollow, where there are too few videos."""
+    if interval:
+        axes.plot(interval, [place] * 2, color=color, linewidth=1.6)
+        axes.plot(value, place, marker, color=color)
+        return
+    axes.plot(value, place, marker, color=color, markerfacecolor="none")
+    axes.annotate(
+        "too few videos",
+        (value, place),
+        xytext=(-7, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize="small",
+        color=GREY,
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.errors import DataError
+from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 from sfcl_tf.html import CSS, flat, missing, number, percent, table
 
@@ -135,7 +136,19 @@ def _limits(results) -> str:
 
 def _interval(figures, name="auc") -> str:
     found = figures.get("intervals", {}).get(name)
-    return f", 95 % interval {found[0]:.4f} to {found[1]:.4f}" if found else ""
+    if found:
+        return f", 95 % interval {found[0]:.4f} to {found[1]:.4f}"
+    return (
+        f", of too few videos for an interval ({few})" if (few := _few(figures)) else ""
+    )
+
+
+def _few(figures) -> str:
+    """Tells how few videos there are, where they are too few for an interval."""
+    reals, fakes = (figures.get(f"videos_{kind}") for kind in ("real", "fake"))
+    if reals is None or min(reals, fakes) >= LEAST_VIDEOS:
+        return ""
+    return f"{reals} real, {fakes} fake"
 
 
 def _verdicts(results) -> str:
@@ -168,12 +181,14 @@ def _baseline(results) -> str:
     parts = []
     for level in ("frame", "video"):
         row = found[level]
-        low, high = row["interval"] or (math.nan, math.nan)
-        sure = "clear" if low > 0 or high < 0 else "within chance"
+        told = "of too few videos for an interval"
+        if row["interval"]:
+            low, high = row["interval"]
+            sure = "clear" if low > 0 or high < 0 else "within chance"
+            told = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}: {sure}"
         parts.append(
             f"{level} AUC {row['two']:.4f}, a difference of "
-            f"{100 * row['difference']:+.2f} points (95 % interval {100 * low:+.2f} to "
-            f"{100 * high:+.2f}: {sure})"
+            f"{100 * row['difference']:+.2f} points ({told})"
         )
     return (
         f'<p class="key">Beside it, {escape(found["model"])} trained on the same data '
@@ -201,7 +216,8 @@ def _figures(results, predictions) -> str:
         "<p>Each method's fakes are set against all reals. A video's score is the mean "
         "of its frames'. AUC, AP, accuracy, TPR: 1 is perfect. EER, log-loss (nats), "
         "calibration error (ECE): 0 is perfect. Chance is 0.5 for AUC, EER and "
-        "balanced accuracy. Intervals: 1,000 draws of whole videos.</p>"
+        "balanced accuracy. Intervals are by video: how far AUC would move on other "
+        f"videos; under {LEAST_VIDEOS} of a class are too few to tell.</p>"
     )
 
 
@@ -212,7 +228,9 @@ def _figure_table(head, groups) -> str:
             found = levels.get(level, {})
             values = [number(found.get(key)) for key in FIGURES]
             interval = found.get("intervals", {}).get("auc")
-            told = "n/a" if not interval else f"{interval[0]:.4f}-{interval[1]:.4f}"
+            told = f"too few: {few}" if (few := _few(found)) else "n/a"
+            if interval:
+                told = f"{interval[0]:.4f}-{interval[1]:.4f}"
             counts = [f"{found.get(k, 0):,}" for k in ("n_real", "n_fake")]
             rows.append([name, level, values[0], told, *values[1:], *counts])
     names = list(FIGURES.values())

@@ -9,19 +9,14 @@ import numpy as np
 from scipy import special
 
 from sfcl_tf.evaluation import metrics
-from sfcl_tf.evaluation.bootstrap import (
-    RESAMPLES,
-    WeightedAUC,
-    WeightedMeans,
-    resample,
-)
+from sfcl_tf.evaluation.intervals import AreaByVideo, accuracy_intervals
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 
 _HEIGHTS = (480, 720, 1080)  # lines
 _FACES = (64, 128, 256)  # pixels
 
 
-def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
+def summarize(predictions: Predictions) -> dict:
     """All figures by frame, by video and in groups, ready for JSON.
 
     Frames are ranked by logit, which is the order of their scores without the
@@ -29,7 +24,6 @@ def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
 
     Args:
         predictions: Rows of one split.
-        resamples: Draws of the bootstrap; 0 for figures without intervals.
 
     Returns:
         `{"frame": figures, "video": figures}`, and the same by name under `methods`
@@ -37,14 +31,13 @@ def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
         `face_sizes` (both classes of the group; left out where there is one group).
         `figures` has `auc`, `ap`, `eer`, `acc`, `balanced_acc`, `log_loss`, `ece`,
         `tpr_at_fpr_1`, `tpr_at_fpr_5` (floats, `None` where undefined), the counts
-        `n`, `n_real`, `n_fake`, and `intervals`: `{figure: [low, high]}` at 95 %
-        for `auc`, `acc` and `balanced_acc`.
+        `n`, `n_real`, `n_fake`, `videos_real`, `videos_fake`, and `intervals`:
+        `{figure: [low, high]}` at 95 % for `auc`, `acc` and `balanced_acc`, without
+        those of too few videos (`intervals.LEAST_VIDEOS` of a class).
     """
     fake = predictions.label == 1
     methods = {
-        method: _levels(
-            predictions.select(~fake | (predictions.method == method)), resamples
-        )
+        method: _levels(predictions.select(~fake | (predictions.method == method)))
         for method in predictions.methods()
     }
     groups = {
@@ -53,10 +46,10 @@ def summarize(predictions: Predictions, resamples: int = RESAMPLES) -> dict:
         "face_sizes": _binned(predictions.face_size, _FACES, "px"),
     }
     return {
-        **_levels(predictions, resamples),
+        **_levels(predictions),
         "methods": methods,
         **{
-            name: _grouped(predictions, keys, resamples)
+            name: _grouped(predictions, keys)
             for name, keys in groups.items()
             if len(set(keys.tolist())) > 1
         },
@@ -102,9 +95,9 @@ def to_logit(score: np.ndarray) -> np.ndarray:
     return special.logit(np.clip(score, eps, 1 - eps))
 
 
-def _grouped(predictions, keys, resamples):
+def _grouped(predictions, keys):
     return {
-        key: _levels(predictions.select(keys == key), resamples)
+        key: _levels(predictions.select(keys == key))
         for key in sorted(set(keys.tolist()), key=_natural)
     }
 
@@ -133,38 +126,29 @@ def _binned(values, borders, unit):
     return found
 
 
-def _levels(predictions: Predictions, resamples) -> dict:
+def _levels(predictions: Predictions) -> dict:
     _, codes = predictions.video_codes()
     videos = predictions.per_video()
     each = np.arange(len(videos))
     return {
         "frame": _with_intervals(
-            predictions.label, predictions.logit, predictions.logit, codes, resamples
+            predictions.label, predictions.logit, predictions.logit, codes
         ),
         "video": _with_intervals(
-            videos.label, videos.score, to_logit(videos.score), each, resamples
+            videos.label, videos.score, to_logit(videos.score), each
         ),
     }
 
 
-def _with_intervals(label, ranking, logit, video, resamples):
+def _with_intervals(label, ranking, logit, video):
     result = figures(label, ranking, logit)
-    if not resamples:
-        return result
-    videos = int(video.max()) + 1 if len(video) else 0
     right = (logit >= 0) == (label == 1)
-    reals, fakes = (
-        WeightedMeans(right, video, videos, label == kind) for kind in (0, 1)
-    )
-    statistics = {
-        "auc": WeightedAUC(label, ranking, video),
-        "acc": WeightedMeans(right, video, videos),
-        "balanced_acc": lambda counts: (reals(counts) + fakes(counts)) / 2,
-    }
-    intervals = {
-        name: resample(statistic, videos, resamples).interval
-        for name, statistic in statistics.items()
-        if result[name] is not None
-    }
-    result["intervals"] = {k: list(v) for k, v in intervals.items() if v}
+    intervals = accuracy_intervals(label, right, ranking, video)
+    if result["auc"] is not None:
+        area = AreaByVideo(label, ranking, video)
+        if area.interval:
+            intervals["auc"] = area.interval
+    result["intervals"] = {name: list(pair) for name, pair in intervals.items()}
+    for kind, name in ((0, "videos_real"), (1, "videos_fake")):
+        result[name] = len(np.unique(video[label == kind]))
     return result

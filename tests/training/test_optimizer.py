@@ -5,7 +5,6 @@ from small_data import small_config
 
 from sfcl_tf.training.optimizer import make_optimizer
 
-
 CONSTANT = "train.schedule=constant", "train.warmup=0"
 
 
