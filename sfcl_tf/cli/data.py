@@ -39,10 +39,11 @@ def prepare_data(args, data, splits=SPLITS):
         if manifest is None:
             raise
         say(f"{card.title}: collection not found; using {manifest.folder}.")
-        return manifest.of_methods(data.methods).require(splits)
+        return _chosen(manifest, data).require(splits)
     require_splits(card, listing, splits)
     listing = listing.only(splits)
-    return prepare_listing(args, data, card, listing).require(splits)
+    manifest = prepare_listing(args, data, card, listing)
+    return manifest.of_methods(data.methods).require(splits)
 
 
 def find_records(args, data, splits=SPLITS):
@@ -62,7 +63,24 @@ def find_records(args, data, splits=SPLITS):
             "prepare. Received: none. Run `sfcl prepare` with the same options first, "
             "and give its folder by --records, to each worker."
         )
-    return manifest.of_methods(data.methods).require(splits)
+    return _chosen(manifest, data).require(splits)
+
+
+def _chosen(manifest, data):
+    """Returns the records of the methods that a configuration names.
+
+    Raises:
+        DataError: If there are none of one of them, anywhere.
+    """
+    there = sorted({video["method"] for video in manifest.videos if video["label"]})
+    chosen = manifest.choice(data.methods)  # none of them where it is all of the card's
+    if unknown := [method for method in chosen if method not in there]:
+        raise DataError(
+            f"Expected records of {', '.join(unknown)} in {manifest.folder}. Received: "
+            f"of {', '.join(there) or 'reals alone'}. Prepare them: sfcl prepare "
+            f"{data.dataset} --methods {','.join(data.methods)}"
+        )
+    return manifest.of_methods(data.methods)
 
 
 def find_videos(args, data):

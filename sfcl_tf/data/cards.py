@@ -52,6 +52,11 @@ class Card:
     path: Path | None = None
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """Manipulation methods that the card names; none where its folders do."""
+        return tuple(self.options.get("methods", ()))
+
+    @property
     def config(self) -> dict:
         """Configuration values that the data set recommends."""
         return {"data.real_repeat": self.real_repeat}

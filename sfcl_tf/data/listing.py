@@ -29,6 +29,8 @@ class Video:
         method: Manipulation method, or `real`.
         sources: Ids of the people in it: target first, then source. Empty where
             the data set does not tell.
+        only_with: Of a real that stands beside one method alone: that method, without
+            which it is not taken. Empty for all others.
     """
 
     video_id: str
@@ -37,6 +39,7 @@ class Video:
     label: int
     method: str
     sources: tuple[str, ...]
+    only_with: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -54,12 +57,17 @@ class Listing:
         unlisted: Files and folders beside them that are not looked at.
         left_out: Those that belong to no split, such as fakes whose two people
             stand in different ones.
+        whole: All that are there, in order, where `videos` are a choice of them: of
+            methods, or of so many a split.
+        methods: Manipulation methods of the whole data set.
     """
 
     videos: tuple[Video, ...]
     missing: tuple[Video, ...] = ()
     unlisted: tuple[Path, ...] = ()
     left_out: tuple[Video, ...] = ()
+    whole: tuple[Video, ...] = ()
+    methods: tuple[str, ...] = ()
 
     def split(self, name: str) -> tuple[Video, ...]:
         """Returns the videos of one split."""
@@ -72,6 +80,24 @@ class Listing:
             self,
             videos=tuple(v for v in self.videos if v.split in splits),
             missing=tuple(v for v in self.missing if v.split in splits),
+            whole=tuple(v for v in self.whole if v.split in splits),
+        )
+
+    def of_methods(self, methods: Iterable[str]) -> "Listing":
+        """Returns the listing with the fakes of these methods alone.
+
+        Reals that stand beside one method alone go with it.
+        """
+        methods = {*methods, ""}
+
+        def taken(video):
+            return (video.method if video.label else video.only_with) in methods
+
+        return dataclasses.replace(
+            self,
+            videos=tuple(filter(taken, self.videos)),
+            missing=tuple(filter(taken, self.missing)),
+            whole=self.whole or self.videos,
         )
 
     def limited(self, count: int) -> "Listing":
@@ -91,7 +117,8 @@ class Listing:
             )
             kept |= {video_id for _, _, video_id in in_turns[:count]}
         videos = tuple(v for v in self.videos if v.video_id in kept)
-        return dataclasses.replace(self, videos=videos, missing=())
+        whole = self.whole or self.videos
+        return dataclasses.replace(self, videos=videos, missing=(), whole=whole)
 
 
 def identity_leaks(videos: Iterable[Video]) -> dict[str, tuple[str, ...]]:

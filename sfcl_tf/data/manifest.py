@@ -3,11 +3,12 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from sfcl_tf.config import DataConfig
-from sfcl_tf.data.cards import Card, record_settings
+from sfcl_tf.data.cards import Card, card_names, load_card, record_settings
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.output import write_json
 from sfcl_tf.data.region import CONTEXT, SCHEMA
@@ -63,6 +64,8 @@ class Manifest:
         settings: How they were prepared.
         videos: The report of each video; see `prepare_video`.
         missing: Ids of the videos that the lists name and the collection lacks.
+        methods: Manipulation methods chosen, sorted; empty for all of the data set's.
+        every: Manipulation methods of the data set; empty where it was not noted.
     """
 
     folder: Path
@@ -70,6 +73,8 @@ class Manifest:
     settings: Settings
     videos: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -114,11 +119,37 @@ class Manifest:
         return self
 
     def of_methods(self, methods: tuple[str, ...]) -> "Manifest":
-        """Returns the manifest without the fakes of other methods."""
-        if not methods:
-            return self
-        kept = (v for v in self.videos if not v["label"] or v["method"] in methods)
-        return dataclasses.replace(self, videos=tuple(kept))
+        """Returns the manifest without the fakes of other methods.
+
+        Reals that stand beside one method alone go with it. All of the data set's
+        methods by name are the same choice as none.
+
+        Args:
+            methods: Manipulation methods; all of the data set's where empty.
+        """
+        chosen = set(methods) or self._whole()
+        kept = (
+            video
+            for video in self.videos
+            if (video["method"] if video["label"] else video.get("only_with"))
+            in {*chosen, None}
+        )
+        return dataclasses.replace(
+            self, videos=tuple(kept), methods=self.choice(methods)
+        )
+
+    def choice(self, methods: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns methods in the form in which equal choices are equal."""
+        chosen = set(methods)
+        return () if chosen == self._whole() else tuple(sorted(chosen))
+
+    def _whole(self) -> set[str]:
+        if self.every:
+            return set(self.every)
+        # Written before it was noted.
+        if self.card in card_names() and (named := load_card(self.card).methods):
+            return set(named)
+        return {video["method"] for video in self.videos if video["label"]}
 
     def joined(self, other: "Manifest") -> "Manifest":
         """Returns the manifest of this one's splits and another's."""
@@ -126,6 +157,7 @@ class Manifest:
             self,
             videos=(*self.videos, *other.videos),
             missing=(*self.missing, *other.missing),
+            every=tuple(dict.fromkeys((*self.every, *other.every))),
         )
 
     def coverage(self, split: str | None = None) -> dict[str, Any]:
@@ -163,14 +195,16 @@ def records_folder(card: Card, settings: Settings, records):
     return records / f"{card.name}-{fingerprint(card, settings)}"
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path, splits: Iterable[str] = SPLITS) -> Manifest | None:
     """Reads the manifests of the splits that were prepared; `None` without any.
+
+    They hold all methods that were ever chosen: see `Manifest.of_methods`.
 
     Raises:
         DataError: If one is damaged, or their store cannot be reached.
     """
     found = None
-    for split in SPLITS:
+    for split in splits:
         path = folder / split / MANIFEST
         with reached(path):
             if not path.is_file():
@@ -184,6 +218,7 @@ def read_manifest(folder: Path) -> Manifest | None:
                 Settings(**values["settings"]),
                 tuple(values["videos"]),
                 tuple(values["missing"]),
+                every=tuple(values.get("methods", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
@@ -201,5 +236,6 @@ def write_manifest(manifest: Manifest, split: str, missing: list[str]) -> None:
         "settings": dataclasses.asdict(manifest.settings),
         "videos": [v for v in manifest.videos if v["split"] == split],
         "missing": missing,
+        "methods": list(manifest.every),
     }
     write_json(manifest.folder / split / MANIFEST, values)

@@ -18,6 +18,7 @@ from sfcl_tf.data.listing import SPLITS, Listing
 from sfcl_tf.data.manifest import (
     Manifest,
     Settings,
+    read_manifest,
     records_folder,
     write_manifest,
 )
@@ -74,8 +75,9 @@ def prepare(
         on_video: Called after each video.
 
     Returns:
-        The manifest of the listing's splits, which is also written, a file a split,
-        and beside each where every record lies (`sfcl_tf.data.record_index`).
+        The manifest of the listing's splits. It is also written, a file a split, which
+        keeps what was prepared before and is not of this choice of videos; beside it
+        where every record lies (`sfcl_tf.data.record_index`).
         `prepare_report.json` tells of this preparation.
 
     Raises:
@@ -124,12 +126,38 @@ def prepare(
             settings,
             tuple(reports[video.video_id] for video in listing.videos),
             tuple(video.video_id for video in listing.missing),
+            every=listing.methods,
         )
         for split in splits:
-            missing = [v.video_id for v in listing.missing if v.split == split]
-            write_manifest(manifest, split, missing)
+            whole = _on_disk(manifest, listing.only((split,)), split)
+            write_manifest(whole, split, list(whole.missing))
             keep_index(folder, split, record_bytes[split])
     return manifest
+
+
+def _on_disk(manifest: Manifest, part: Listing, split: str) -> Manifest:
+    """Returns what a split's manifest on disk tells: also what was not chosen now.
+
+    Whoever prepares some methods, or some videos, takes the others from nobody. They
+    stand in the collection's order, whatever the order of the choices.
+    """
+    missing = tuple(video.video_id for video in part.missing)
+    manifest = dataclasses.replace(manifest, missing=missing)
+    is_choice = len(part.whole) > len(part.videos)
+    earlier = read_manifest(manifest.folder, (split,)) if is_choice else None
+    if earlier is None:
+        return manifest
+    reports = {
+        (report["video_id"], report["label"], report["method"]): report
+        for report in (*earlier.videos, *manifest.videos)
+    }
+    keys = [(video.video_id, video.label, video.method) for video in part.whole]
+    known = {*missing, *(video.video_id for video in part.whole)}
+    return dataclasses.replace(
+        manifest,
+        videos=tuple(reports[key] for key in keys if key in reports),
+        missing=(*missing, *(name for name in earlier.missing if name not in known)),
+    )
 
 
 def pending(card: Card, listing: Listing, settings: Settings, records: Path) -> int:

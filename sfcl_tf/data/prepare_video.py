@@ -107,6 +107,7 @@ def empty_report(video: Video, folder: Path) -> dict[str, Any]:
         "label": video.label,
         "method": video.method,
         "sources": list(video.sources),
+        **_beside(video),
         "status": "",
         "reason": "",
         "shard": str(shard_paths(video, folder)[0].relative_to(folder)),
@@ -133,9 +134,15 @@ def earlier_report(video: Video, folder: Path) -> dict[str, Any] | None:
         # The same file may have another place in the data set by now.
         now = empty_report(video, folder)
         fixed = ("video_id", "split", "label", "method", "sources", "shard")
-        return report if all(report[key] == now[key] for key in fixed) else None
+        same = all(report[key] == now[key] for key in fixed)
+        # Reports that were written before `only_with` was noted lack it.
+        return report | _beside(video) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _beside(video: Video) -> dict[str, str]:
+    return {"only_with": video.only_with} if video.only_with else {}
 
 
 def shard_paths(video: Video, folder: Path) -> tuple[Path, Path]:

@@ -43,9 +43,19 @@ def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
         DataError: If nothing is there, a list contradicts the folders, or an
             identity stands in two splits of a data set that says it does not.
     """
-    listing = reader(card.layout).read(card, Path(root), tuple(methods))
-    if methods:
-        listing = _of_methods(card, listing, methods)
+    layout, own = reader(card.layout), card.methods
+    # All of them, so that a choice knows what it is a part of.
+    readable = dict.fromkeys((*own, *getattr(layout, "ALL_METHODS", ())))
+    listing = layout.read(card, Path(root), tuple(readable))
+    there = _methods(listing)
+    if unknown := [method for method in methods if method not in there]:
+        raise UsageError(
+            f"Expected methods of {card.title}: {', '.join(there) or 'it has none'}. "
+            f"Received: {', '.join(unknown)}."
+        )
+    listing = dataclasses.replace(listing, methods=own or there)
+    if methods or readable:
+        listing = listing.of_methods(methods or own)
     if card.identity_disjoint:
         require_disjoint((*listing.videos, *listing.missing), root)
     if not listing.videos:
@@ -58,22 +68,9 @@ def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
     return listing
 
 
-def _of_methods(card, listing: Listing, methods: tuple[str, ...]) -> Listing:
+def _methods(listing: Listing) -> tuple[str, ...]:
     named = (*listing.videos, *listing.missing)
-    there = sorted({video.method for video in named if video.label})
-    unknown = [method for method in methods if method not in there]
-    if unknown:
-        raise UsageError(
-            f"Expected methods of {card.title}: {', '.join(there) or 'it has none'}. "
-            f"Received: {', '.join(unknown)}."
-        )
-
-    def chosen(videos):
-        return tuple(v for v in videos if not v.label or v.method in methods)
-
-    return dataclasses.replace(
-        listing, videos=chosen(listing.videos), missing=chosen(listing.missing)
-    )
+    return tuple(sorted({video.method for video in named if video.label}))
 
 
 def require_splits(card, listing: Listing, splits: tuple[str, ...]) -> None:

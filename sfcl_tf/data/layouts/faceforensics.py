@@ -8,6 +8,7 @@ has films of actors (`original_sequences/actors`) and no official split: all of 
 is for testing.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,7 +83,8 @@ def _actors(card, root, methods) -> Iterator[Video]:
         return
     reals = _folder(card, root, "original_sequences/actors")
     for path in sorted(reals.glob("*.mp4")):
-        yield _video(card, path, "test", REAL, f"actor{path.stem.split('__')[0]}")
+        real = _video(card, path, "test", REAL, f"actor{path.stem.split('__')[0]}")
+        yield dataclasses.replace(real, only_with=ACTORS)
     for path in sorted(
         _folder(card, root, f"manipulated_sequences/{ACTORS}").glob("*")
     ):
