@@ -31,10 +31,10 @@ def small_config(*overrides):
     )
 
 
-def small_manifest(folder, frames=4, card="demo", seed=0):
+def small_manifest(folder, frames=4, card="demo", seed=0, methods=("Deepfakes",)):
     """Returns the manifest of 2 real and 2 fake videos a split.
 
-    Shards that are not there are written.
+    The fakes are of the methods, in turns. Shards that are not there are written.
     """
     rng = np.random.default_rng(seed)
     facts = VideoFacts(frames, 96, 96, "yuv444p", 23.0)
@@ -43,7 +43,7 @@ def small_manifest(folder, frames=4, card="demo", seed=0):
         (folder / split).mkdir(parents=True, exist_ok=True)
         for number in range(4):
             label = number % 2
-            method = "Deepfakes" if label else "real"
+            method = methods[number // 2 % len(methods)] if label else "real"
             video_id = f"{method}/{split}{number}"
             video = Video(video_id, folder, split, label, method, (str(number),))
             shard = f"{split}/{method}__{split}{number}.tfrecord"

@@ -17,6 +17,7 @@ COMMANDS = (
     "prepare",
     "check",
     "train",
+    "calibrate",
     "runs",
     "evaluate",
     "tune",

@@ -1,10 +1,13 @@
 """Score splits of data sets with a trained model, or compare two.
 
-Gives AUC with 95 % intervals by video, verdicts by the thresholds of the validation
-split, and the difference to a baseline where a run of one lies beside. Several data
-sets are also pooled. Whatever is looked at is noted in RUN/evaluations.jsonl.
+Gives AUC with 95 % intervals by video, verdicts by the run's calibration, and the
+difference to a baseline where one that was trained alike lies beside. Several data
+sets are also pooled. Whatever is looked at is noted in RUN/evaluations.jsonl. Nothing
+is calibrated, and a part of the run's data (--methods, --frames, ...) or other data
+goes to files of its own: see docs/evaluation.md.
 
   sfcl evaluate runs/NAME
+  sfcl evaluate runs/NAME --methods Deepfakes
   sfcl evaluate runs/NAME --dataset celebdf_v2 dfdc --data-root /data --frames 50
   sfcl evaluate runs/NAME runs/OTHER --paired
   sfcl evaluate s3://bucket/runs/NAME --records s3://bucket/records
@@ -15,8 +18,6 @@ import functools
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, say
-
-_KEPT = ("selected_epoch", "selection", "export")
 
 
 def add_arguments(parser):
@@ -82,11 +83,14 @@ def _evaluate(args, place, run_dir):
     """Evaluates on each data set; one that cannot be read does not stop the others."""
     from sfcl_tf.errors import SfclError
 
+    validation = None if args.fpr is None else _validation(args, place, run_dir)
     scored, failed = {}, []
     for dataset in args.dataset or [None]:
         try:
             name, predictions = _score(args, place, run_dir, dataset)
             scored[name] = predictions
+            if validation is not None:
+                _say_threshold(run_dir, validation, predictions, args.fpr)
         except SfclError as error:
             if len(args.dataset or ()) < 2:
                 raise
@@ -103,41 +107,35 @@ def _evaluate(args, place, run_dir):
 
 
 def _score(args, place, run_dir, dataset):
-    from sfcl_tf.cli.run_dir import read_history, read_results
+    from sfcl_tf.cli.run_dir import read_history
 
     config, predictor = _load(run_dir)
     data = _data(args, config.data, dataset)
 
     from sfcl_tf.cli import show
     from sfcl_tf.cli.data import prepare_data
-    from sfcl_tf.cli.steps import complete_run, evaluate_run
+    from sfcl_tf.cli.steps import evaluate_run
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.evaluation import write_report
+    from sfcl_tf.evaluation import calibrate, write_report
     from sfcl_tf.evaluation.scoring import result_name
 
-    manifest = prepare_data(args, data, (args.split,))
-    own = data == config.data and args.split == "test"
-    earlier = read_results(run_dir) if own else {}
-    pipeline = InputPipeline(manifest, config)
-    complete_run(predictor, config, args, run_dir)
+    pipeline = InputPipeline(prepare_data(args, data, (args.split,)), config)
     predictions, results = evaluate_run(
-        predictor,
-        pipeline,
-        run_dir,
-        args.split,
-        selection={key: earlier[key] for key in _KEPT if key in earlier},
-        history=read_history(run_dir) if own else None,
+        predictor, pipeline, run_dir, args.split, history=read_history(run_dir)
     )
     show.results(results)
-    if args.fpr is not None:
-        _say_threshold(run_dir, predictions, args.fpr)
+    if not (run_dir / calibrate.FILE).is_file():
+        say(
+            "Not calibrated: verdicts are by a threshold of 0.5. Find the run's own on "
+            f"its validation split: sfcl calibrate {place}"
+        )
     name = result_name(pipeline, args.split)
+    report = place / write_report(run_dir).name
     say(f"Predictions {place / f'predictions_{name}.csv'}")
-    if own:
-        say(f"Report      {place / write_report(run_dir).name}")
+    if name == "test":
+        say(f"Report      {report}")
     else:
         say(f"Plots       {place / f'plots_{name}'}")
-        write_report(run_dir)
     return name, predictions
 
 
@@ -152,18 +150,35 @@ def _load(run_dir):
     return config, Predictor(model)
 
 
-def _say_threshold(run_dir, predictions, rate):
-    from sfcl_tf.cli.console import percent
-    from sfcl_tf.errors import DataError
-    from sfcl_tf.evaluation import Calibration, Predictions
-    from sfcl_tf.evaluation.calibrate import operating_point
+def _validation(args, place, run_dir):
+    """Returns the scores of the run's own whole validation split.
 
-    validation = Predictions.read_csv(run_dir / "predictions_val.csv")
-    if not (validation.label == 0).any():
+    Raises:
+        DataError: If they are not there, are of other records, or have no reals.
+    """
+    from sfcl_tf.cli.run_dir import stored_scores
+    from sfcl_tf.errors import DataError
+
+    found = stored_scores(args, run_dir, "val")
+    if found is None:
+        raise DataError(
+            "Expected scores of the run's whole validation split, of which --fpr is a "
+            "share. Received: none, or of other records. Write them: sfcl calibrate "
+            f"{place}"
+        )
+    if not (found.label == 0).any():
         raise DataError(
             "Expected real faces in the validation split, of which --fpr is a share. "
             "Received: none. Add real videos to it."
         )
+    return found
+
+
+def _say_threshold(run_dir, validation, predictions, rate):
+    from sfcl_tf.cli.console import percent
+    from sfcl_tf.evaluation import Calibration
+    from sfcl_tf.evaluation.calibrate import operating_point
+
     found = operating_point(validation, predictions, Calibration.read(run_dir), rate)
     told = "; ".join(
         f"by {level} {percent(found[level]['tpr'])} % of the fakes and "
@@ -217,23 +232,27 @@ def _compare(args, place, run_dir, other_place, other_dir):
 
 
 def _stored_or_scored(args, place, run_dir, dataset):
-    """A run's own test split is scored once; other splits are where asked for."""
-    from sfcl_tf.evaluation import Predictions
+    """A run's own whole split is scored once; other data is where asked for."""
+    from sfcl_tf.cli.run_dir import stored_scores
 
-    path = run_dir / f"predictions_{args.split}.csv"
     changed = (args.frames, args.faces, args.boxes, args.methods)
-    if dataset is None and path.is_file() and changed == (None,) * 4:
-        return args.split, Predictions.read_csv(path)
+    if dataset is None and changed == (None,) * 4:
+        found = stored_scores(args, run_dir, args.split)
+        if found is not None:
+            return args.split, found
     return _score(args, place, run_dir, dataset)
 
 
 def _data(args, own, dataset):
     """Returns the run's `DataConfig`, changed by what the flags say."""
+    from sfcl_tf.data.cards import dataset_path
+
     flags = {
         key.removeprefix("data."): value
         for key, value in options.preparation(args)
         if value is not None
     }
+    dataset = dataset and dataset_path(dataset)
     if dataset and dataset != own.dataset:
         # Boxes and methods are those of the data set trained on.
         flags = {"dataset": dataset, "boxes": "", "methods": (), **flags}

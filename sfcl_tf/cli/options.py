@@ -38,8 +38,8 @@ def add_data(parser):
     )
 
 
-def add_preparation(parser, timeout=6 * 3600):
-    """Adds how records are made; `timeout` is the default of that option."""
+def add_workers(parser, timeout=6 * 3600):
+    """Adds who makes records, and how long one may take; returns the group."""
     group = parser.add_argument_group("preparation")
     group.add_argument(
         "--workers",
@@ -55,6 +55,12 @@ def add_preparation(parser, timeout=6 * 3600):
         metavar="S",
         help="give a video up after so many seconds (default: %(default)s)",
     )
+    return group
+
+
+def add_preparation(parser, timeout=6 * 3600):
+    """Adds how records are made; `timeout` is the default of that option."""
+    group = add_workers(parser, timeout)
     group.add_argument(
         "--faces",
         choices=("largest", "all", "full"),
@@ -180,11 +186,11 @@ def config(args, *more):
     )
 
 
-def preparation(args) -> list[tuple[str, object]]:
-    """Returns (key, value) pairs of the flags that say what is prepared.
+def check_workers(args) -> None:
+    """Raises where an option that says how to prepare is out of range.
 
     Raises:
-        UsageError: If a flag that says how to prepare it is out of range.
+        UsageError: It says which.
     """
     if args.workers < 1:
         raise UsageError(f"Expected --workers of at least 1. Received: {args.workers}.")
@@ -194,6 +200,15 @@ def preparation(args) -> list[tuple[str, object]]:
         raise UsageError(
             f"Expected --engine ray with --address. Received: {args.engine}."
         )
+
+
+def preparation(args) -> list[tuple[str, object]]:
+    """Returns (key, value) pairs of the flags that say what is prepared.
+
+    Raises:
+        UsageError: If a flag that says how to prepare it is out of range.
+    """
+    check_workers(args)
     methods = [m.strip() for m in (args.methods or "").split(",") if m.strip()] or None
     return [
         ("data.frames", args.frames),

@@ -57,3 +57,40 @@ def read_results(run_dir) -> dict:
     """Returns `results.json`; empty where it is absent."""
     path = run_dir / "results.json"
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def stored_scores(args, run_dir, split):
+    """Returns the scores of the whole of a split of the run's own data.
+
+    Args:
+        args: The command's, which say where records lie.
+        run_dir: The run's directory.
+        split: `train`, `val` or `test`.
+
+    Returns:
+        The `Predictions`, if they are of the records that are at hand; where none
+        are, of those that the run was trained with. Else `None`.
+    """
+    from sfcl_tf.cli.steps import own_records
+    from sfcl_tf.evaluation import Predictions
+    from sfcl_tf.evaluation.selection import noted_records, stored
+
+    config = read_config(run_dir / "config.toml")
+    if own := own_records(config, args, split):
+        return stored(run_dir, split, own.manifest, split, data=config.data)
+    path = run_dir / f"predictions_{split}.csv"
+    trained = read_environment(run_dir).get("records", {}).get(split)
+    if not path.is_file() or trained not in (
+        None,
+        noted_records(run_dir, split, config.data),
+    ):
+        return None
+    return Predictions.read_csv(path)
+
+
+def read_environment(run_dir) -> dict:
+    """Returns `env.json`; empty where it is absent or damaged."""
+    try:
+        return json.loads((run_dir / "env.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}

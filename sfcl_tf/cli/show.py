@@ -64,6 +64,12 @@ def _say_verdicts(values):
 
 
 def _say_baseline(found):
+    if "differences" in found:
+        say(
+            f"Baseline    none was trained alike; {found['model']} ({found['run']}) "
+            f"comes closest: {'; '.join(found['differences'])}."
+        )
+        return
     frame = found["frame"]
     if frame["difference"] is None:
         return

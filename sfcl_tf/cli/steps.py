@@ -1,11 +1,22 @@
 """Steps that `train` takes and that stand as subcommands too."""
 
+import contextlib
+
 import numpy as np
 
 from sfcl_tf.cli.console import progress, say
 
 # Of the training split, to tell what its faces look like.
 _MEASURED_VIDEOS, _MEASURED_FRAMES = 200, 8
+
+
+@contextlib.contextmanager
+def _scoring(pipeline, split):
+    """Gives what is to be called with the number of frames scored so far."""
+    frames = sum(video["records"] for video in pipeline.manifest.split(split))
+    with progress() as bar:
+        task = bar.add_task(f"scoring {split}", total=frames, note="")
+        yield lambda done: bar.update(task, completed=done)
 
 
 def evaluate_run(predictor, pipeline, run_dir, split, **options):
@@ -15,31 +26,32 @@ def evaluate_run(predictor, pipeline, run_dir, split, **options):
     """
     from sfcl_tf.evaluation import evaluate
 
-    frames = sum(video["records"] for video in pipeline.manifest.split(split))
-    with progress() as bar:
-        task = bar.add_task(f"scoring {split}", total=frames, note="")
+    with _scoring(pipeline, split) as on_batch:
         return evaluate(
-            predictor,
-            pipeline,
-            run_dir,
-            split=split,
-            **options,
-            on_batch=lambda done: bar.update(task, completed=done),
+            predictor, pipeline, run_dir, split=split, **options, on_batch=on_batch
         )
 
 
-def calibrate_run(predictor, pipeline, run_dir):
-    """Finds temperature and thresholds on the validation split, and says them."""
-    evaluate_run(predictor, pipeline, run_dir, "val", drawn=False)
-    from sfcl_tf.evaluation import Calibration
+def calibrate_run(predictor, pipeline, run_dir, predictions=None):
+    """Writes `calibration.json` by the run's own validation split, and says it.
 
-    found = Calibration.read(run_dir)
+    Args:
+        predictor: The model's forward pass; not called where there are predictions.
+        pipeline: The run's own data.
+        run_dir: The run's directory.
+        predictions: Of its whole validation split, if it was scored before.
+    """
+    from sfcl_tf.evaluation.calibrate import calibrate
+    from sfcl_tf.evaluation.scoring import score, write_figures
+
+    if predictions is None:
+        with _scoring(pipeline, "val") as on_batch:
+            predictions = score(predictor, pipeline, run_dir, "val", on_batch)
+    found = calibrate(predictions)
+    found.write(run_dir)
+    write_figures(predictions, pipeline, run_dir, "val")
     if found.calibrated:
-        say(
-            f"Calibrated on the validation split: T {found.temperature:.3f}, ECE "
-            f"{found.ece_before:.3f} -> {found.ece_after:.3f}; real up to "
-            f"{found.real_to:.3f}, fake from {found.fake_from:.3f}."
-        )
+        say(f"Calibrated on the validation split: {told(found)}.")
     else:
         say(
             "Not calibrated: the validation split has one class alone. The threshold "
@@ -47,37 +59,30 @@ def calibrate_run(predictor, pipeline, run_dir):
         )
 
 
-def complete_run(predictor, config, args, run_dir):
-    """Calibrates a run and measures its training faces, if that was never done.
-
-    Its own records must be at hand for that.
-    """
-    from sfcl_tf.evaluation import calibrate, reference
-
-    if not (run_dir / calibrate.FILE).is_file():
-        if own := _own_records(config, args, "val"):
-            calibrate_run(predictor, own, run_dir)
-        else:
-            say(
-                "Not calibrated: the records of the run's validation split are not at "
-                "hand. The threshold is 0.5."
-            )
-    if not (run_dir / reference.FILE).is_file() and (
-        own := _own_records(config, args, "train")
-    ):
-        measure_run(own, run_dir)
+def told(calibration) -> str:
+    """Returns a calibration in words, without a full stop."""
+    if not calibration.calibrated:
+        return "not calibrated, fake from 0.5"
+    return (
+        f"T {calibration.temperature:.3f}, ECE {calibration.ece_before:.3f} -> "
+        f"{calibration.ece_after:.3f}; real up to {calibration.real_to:.3f}, fake from "
+        f"{calibration.fake_from:.3f}"
+    )
 
 
-def _own_records(config, args, split):
+def own_records(config, args, split):
     """Returns the pipeline of a run's own records, if those of a split are at hand."""
     from sfcl_tf.cli import options
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
     from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.errors import DataError
 
-    card = load_card(config.data.dataset)
-    folder = records_folder(card, Settings.of(config.data), options.records(args))
-    manifest = read_manifest(folder)
+    try:
+        card, settings = load_card(config.data.dataset), Settings.of(config.data)
+    except DataError:
+        return None  # its path, or its file of boxes, is gone
+    manifest = read_manifest(records_folder(card, settings, options.records(args)))
     manifest = manifest and manifest.of_methods(config.data.methods)
     if not manifest or not manifest.split(split):
         return None

@@ -238,7 +238,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
     say(f"Selected epoch {training.selected_epoch} on the validation split.")
     measure_run(pipeline, run_dir)
     calibrate_run(training.predictor, pipeline, run_dir)
-    selection = {
+    facts = {
         "selected_epoch": training.selected_epoch,
         "selection": "highest frame AUC on the validation split",
         "trained_epochs": config.train.epochs,
@@ -248,7 +248,7 @@ def _train(args, cluster, config, place, run_dir, save, started):
         pipeline,
         run_dir,
         "test",
-        selection=selection,
+        facts=facts,
         history=training.history,
     )
     if not args.no_export:

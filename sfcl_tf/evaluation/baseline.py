@@ -1,32 +1,64 @@
 """The EfficientNet-B4 that a result is to be read beside, where there is one."""
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
-from sfcl_tf.config import read_config
+from sfcl_tf.config import Config, load_config, read_config
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
+from sfcl_tf.evaluation.selection import Selection, note, stored
+from sfcl_tf.presets import MADE_FOR
 
 BASELINE = "efficientnet_b4"
 
+# Which records there are is compared by their digests; B4 reads no DCT. The others
+# change the order, the speed or the noise of a training, not the experiment.
+_ANOTHER_MATTER = {
+    "data": "dataset methods frames faces boxes dct_channels shuffle_buffer "
+    "parallel_calls",
+    "augment": "",
+    "train": "seed deterministic precision checkpoint_steps histograms",
+}
+_OF_MODEL = ("image_size", "spatial_weights")
 
-def find_baseline(run_dir: Path, pipeline: InputPipeline) -> Path | None:
-    """Returns the newest finished run of the baseline on the same training data.
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """A finished run of the baseline on the same training records.
+
+    Attributes:
+        run: Its directory.
+        differences: Where its training differs, such as `train.epochs 1 instead of
+            20`; empty if the two are to be compared.
+    """
+
+    run: Path
+    differences: tuple[str, ...]
+
+
+def find_baseline(run_dir: Path, pipeline: InputPipeline) -> Baseline | None:
+    """Returns the baseline trained as a run was, or the one that comes closest.
 
     It lies beside `run_dir`, was trained on the same records (by `env.json`), and
-    is another model than the run's own.
+    is another model than the run's own. Of those without differences it is the
+    newest; where each has some, the one with the fewest.
     """
-    if pipeline.config.model.name == BASELINE:
+    if pipeline.config.model.name == BASELINE or not (records := _records(run_dir)):
         return None
-    records = _records(run_dir)
-    found = [
-        path.parent
-        for path in Path(run_dir).resolve().parent.glob("*/model.keras")
-        if records and _records(path.parent) == records and _is_baseline(path.parent)
-    ]
-    return max(found, key=lambda p: (p / "model.keras").stat().st_mtime, default=None)
+    found = []
+    for path in Path(run_dir).resolve().parent.glob("*/model.keras"):
+        config = _baseline_config(path.parent)
+        if config and _records(path.parent) == records:
+            differences = _differences(pipeline.config, config)
+            found.append((-len(differences), path.stat().st_mtime, path, differences))
+    if not found:
+        return None
+    *_, path, differences = max(found)
+    return Baseline(path.parent, differences)
 
 
 def baseline_predictions(
@@ -37,30 +69,73 @@ def baseline_predictions(
     Otherwise it is scored, and `predictions_<name>_<baseline>.csv` is written into
     `run_dir`.
     """
-    frames = sum(video["records"] for video in pipeline.manifest.split(split))
-    for path in (
-        baseline / f"predictions_{name}.csv",
-        run_dir / f"predictions_{name}_{BASELINE}.csv",
+    manifest, config = pipeline.manifest, read_config(baseline / "config.toml")
+    selection = Selection.of(manifest, split)
+    its_name = selection.name(Selection.own(config.data, manifest, split))
+    beside = f"{name}_{BASELINE}"
+    for scores in (
+        stored(baseline, its_name, manifest, split, data=config.data),
+        stored(run_dir, beside, manifest, split, run=baseline.name),
     ):
-        if path.is_file():
-            predictions = Predictions.read_csv(path)
-            if len(predictions) == frames:
-                return predictions
+        if scores is not None:
+            return scores
     from sfcl_tf.models import load_model
 
-    own = InputPipeline(pipeline.manifest, read_config(baseline / "config.toml"))
     predictions = Predictor(load_model(baseline)).predictions(
-        own.evaluation(split), name=pipeline.manifest.card, split=split
+        InputPipeline(manifest, config).evaluation(split),
+        name=manifest.card,
+        split=split,
     )
-    predictions.write_csv(path)
+    predictions.write_csv(run_dir / f"predictions_{beside}.csv")
+    note(run_dir, beside, selection, manifest, run=baseline.name)
     return predictions
 
 
-def _is_baseline(run_dir):
+def _differences(own: Config, other: Config) -> tuple[str, ...]:
+    """Names what would make two trainings two experiments."""
+    wanted = _compared(own) | _of_preset(own)
+    found = _compared(other)
+    return tuple(
+        f"{key} {_told(found[key])} instead of {_told(value)}"
+        for key, value in wanted.items()
+        if found[key] != value
+    )
+
+
+def _compared(config: Config) -> dict[str, Any]:
+    model = {f"model.{key}": getattr(config.model, key) for key in _OF_MODEL}
+    return model | {
+        f"{section}.{key}": value
+        for section, others in _ANOTHER_MATTER.items()
+        for key, value in dataclasses.asdict(getattr(config, section)).items()
+        if key not in others.split()
+    }
+
+
+def _of_preset(own: Config) -> dict[str, Any]:
+    """What the baseline has of its preset where the run's model was made for less.
+
+    Xception takes 299 pixels where B4 takes 380: both are as their preset wants.
+    """
+    made_for = MADE_FOR.get(own.model.name, {}).get(own.model.preset, {})
+    preset = _compared(load_config(preset=own.model.preset))
+    return {
+        key: preset[key]
+        for key, value in made_for.items()
+        if _compared(own)[key] == value
+    }
+
+
+def _told(value) -> str:
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _baseline_config(run_dir):
     try:
-        return read_config(run_dir / "config.toml").model.name == BASELINE
+        config = read_config(run_dir / "config.toml")
     except SfclError:
-        return False
+        return None
+    return config if config.model.name == BASELINE else None
 
 
 def _records(run_dir):
@@ -68,4 +143,5 @@ def _records(run_dir):
         values = json.loads((Path(run_dir) / "env.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return values.get("dataset"), values.get("fingerprint"), values.get("records")
+    found = [values.get(key) for key in ("dataset", "fingerprint", "records")]
+    return found if all(found) else None

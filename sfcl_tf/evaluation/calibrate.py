@@ -75,7 +75,7 @@ class Calibration:
         except (ValueError, TypeError) as error:
             raise ModelError(
                 f"Expected a calibration in {path}. Received: {error}. Remove it, and "
-                "run `sfcl evaluate RUN --split val` to write it anew."
+                "run `sfcl calibrate RUN` to write it anew."
             ) from error
 
 

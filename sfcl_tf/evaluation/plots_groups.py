@@ -88,6 +88,7 @@ def plot_groups(summary: dict) -> Figure:
             _point(axes, found["auc"], interval, place + shift, marker, color)
         axes.plot([], [], marker=marker, color=color, label=f"by {level}")
     axes.set(
+        ylim=(-0.5, len(rows) - 0.5),  # also where no group has an AUC
         title="AUC with 95 % intervals by video",
         xlabel="AUC",
         yticks=range(len(rows)),
@@ -97,7 +98,7 @@ def plot_groups(summary: dict) -> Figure:
         ],
     )
     axes.invert_yaxis()
-    axes.margins(x=0.05, y=0.08)
+    axes.margins(x=0.05)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 

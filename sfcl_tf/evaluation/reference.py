@@ -79,8 +79,7 @@ class Reference:
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(
                 f"Expected what training faces look like in {path}. Received: "
-                f"{error}. Remove it, and run `sfcl evaluate RUN --split val` to write "
-                "it anew."
+                f"{error}. Remove it, and run `sfcl calibrate RUN` to write it anew."
             ) from error
 
 

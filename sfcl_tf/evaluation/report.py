@@ -176,6 +176,12 @@ def _verdicts(results) -> str:
 
 def _baseline(results) -> str:
     found = results.get("baseline")
+    if found and "differences" in found:
+        told = (
+            f"No {found['model']} trained alike lies beside it; the run {found['run']} "
+            f"comes closest, and is not compared: {'; '.join(found['differences'])}."
+        )
+        return f'<p class="key">{escape(told)}</p>'
     if not found or found["frame"]["difference"] is None:
         return ""
     parts = []
@@ -245,6 +251,9 @@ def _others(run_dir) -> str:
         found = _load(path, json.loads)
         if found and "summary" in found:
             name = f"{found.get('dataset')}, {found.get('split')}"
+            name = found.get("data", {}).get("title", name)
+            if name in groups:  # of before a title told them apart
+                name = path.stem.removeprefix("results_")
             groups[name] = found["summary"]
     if not groups:
         return ""

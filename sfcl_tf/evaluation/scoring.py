@@ -2,26 +2,24 @@
 
 import dataclasses
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.data.cards import card_name, card_names
 from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots, plots_groups
-from sfcl_tf.evaluation.baseline import (
-    BASELINE,
-    baseline_predictions,
-    find_baseline,
-)
-from sfcl_tf.evaluation.calibrate import Calibration, calibrate, judge
+from sfcl_tf.evaluation.baseline import BASELINE, baseline_predictions, find_baseline
+from sfcl_tf.evaluation.calibrate import Calibration, judge
 from sfcl_tf.evaluation.compare import compare
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
+from sfcl_tf.evaluation.selection import Selection, note
 from sfcl_tf.evaluation.summary import summarize, write_results
 
 _EXAMPLES = 6
+# Of the run, not of its scores: what `train` and `export` found out.
+_FACTS = ("selected_epoch", "selection", "export")
 
 
 def evaluate(
@@ -30,64 +28,124 @@ def evaluate(
     run_dir: Path,
     *,
     split: str = "test",
-    selection: dict | None = None,
+    facts: dict | None = None,
     history: list[dict] | None = None,
-    drawn: bool = True,
     on_batch=None,
 ) -> tuple[Predictions, dict]:
     """Scores a split once, and writes predictions, figures and plots.
 
-    `predictions_<name>.csv`, `results_<name>.json` and `plots_<name>/` are written.
-    `<name>` is the split for the data the run was trained on, else data set, split
-    and frames per video. The run's own test split gives `results.json` and `plots/`
-    instead. The run's validation split calibrates it: `calibration.json`. Every call
-    is noted in `evaluations.jsonl`.
+    What is written is named by what is scored, and nothing else is touched: see
+    `score` and `write_figures`.
 
     Args:
         predictor: The model's forward pass.
         pipeline: The data.
         run_dir: The run directory.
         split: Which split.
-        selection: How the weights were chosen, for `results.json`.
+        facts: How the weights were chosen, for `results.json`.
         history: Rows of `metrics.jsonl`, for the training curves.
-        drawn: Whether to draw plots.
         on_batch: Called with the number of frames scored so far.
 
     Returns:
-        The predictions, and what `results.json` holds.
+        The predictions, and what the results file holds.
     """
-    card = pipeline.manifest.card
-    name = result_name(pipeline, split)
-    own = name == split
-    note_evaluation(run_dir, pipeline, split)
-    predictions = predictor.predictions(
-        pipeline.evaluation(split), name=card, split=split, on_batch=on_batch
+    predictions = score(predictor, pipeline, run_dir, split, on_batch)
+    results = write_figures(
+        predictions, pipeline, run_dir, split, facts=facts, history=history
     )
-    predictions.write_csv(run_dir / f"predictions_{name}.csv")
-    if own and split == "val":
-        calibrate(predictions).write(run_dir)
-    results = {
-        "dataset": card,
-        "split": split,
-        **(selection or {}),
-        **describe(predictions, Calibration.read(run_dir)),
-        "coverage": pipeline.manifest.coverage(split),
-    }
-    baseline = find_baseline(run_dir, pipeline)
-    if baseline:
-        theirs = baseline_predictions(baseline, run_dir, pipeline, split, name)
-        results["baseline"] = {
-            "run": baseline.name,
-            "model": BASELINE,
-            **compare(predictions, theirs),
-        }
-    test = own and split == "test"
-    write_results(
-        run_dir / ("results.json" if test else f"results_{name}.json"), results
-    )
-    folder = run_dir / ("plots" if test else f"plots_{name}")
-    draw(predictions, results, history or [], folder, _examples(predictions, pipeline))
     return predictions, results
+
+
+def score(
+    predictor: Predictor,
+    pipeline: InputPipeline,
+    run_dir: Path,
+    split: str,
+    on_batch=None,
+) -> Predictions:
+    """Scores a split, writes `predictions_<name>.csv` and notes it.
+
+    `<name>` is `Selection.name`: the split alone for the whole of the run's own data.
+    """
+    manifest = pipeline.manifest
+    predictions = predictor.predictions(
+        pipeline.evaluation(split), name=manifest.card, split=split, on_batch=on_batch
+    )
+    name = result_name(pipeline, split)
+    predictions.write_csv(run_dir / f"predictions_{name}.csv")
+    note(run_dir, name, Selection.of(manifest, split), manifest)
+    return predictions
+
+
+def write_figures(
+    predictions: Predictions,
+    pipeline: InputPipeline,
+    run_dir: Path,
+    split: str,
+    *,
+    facts: dict | None = None,
+    history: list[dict] | None = None,
+) -> dict:
+    """Writes what predictions of a split are worth, in figures and plots.
+
+    `results_<name>.json` and `plots_<name>/` are written; for the whole of the run's
+    own test split `results.json` and `plots/` instead, which keeps what it says of the
+    chosen epoch and the export. Verdicts are by the run's calibration as it is.
+
+    Args:
+        predictions: As `score` gives them.
+        pipeline: Their data.
+        run_dir: The run directory.
+        split: Their split.
+        facts: How the weights were chosen.
+        history: Rows of `metrics.jsonl`; drawn beside the run's own test split.
+
+    Returns:
+        What the results file holds.
+    """
+    manifest = pipeline.manifest
+    selection, name = Selection.of(manifest, split), result_name(pipeline, split)
+    own_test = name == "test"
+    path = run_dir / ("results.json" if own_test else f"results_{name}.json")
+    results = {
+        "dataset": manifest.card,
+        "split": split,
+        "data": dataclasses.asdict(selection) | {"title": selection.title},
+        **(_facts(path) if own_test else {}),
+        **(facts or {}),
+        **describe(predictions, Calibration.read(run_dir)),
+        "coverage": manifest.coverage(split),
+    }
+    if found := find_baseline(run_dir, pipeline):
+        results["baseline"] = {"run": found.run.name, "model": BASELINE}
+        if found.differences:
+            results["baseline"]["differences"] = list(found.differences)
+        else:
+            theirs = baseline_predictions(found.run, run_dir, pipeline, split, name)
+            results["baseline"] |= compare(predictions, theirs)
+    write_results(path, results)
+    draw(
+        predictions,
+        results,
+        (history or []) if own_test else [],
+        run_dir / ("plots" if own_test else f"plots_{name}"),
+        _examples(predictions, pipeline),
+    )
+    return results
+
+
+def _facts(path):
+    """What `results.json` says of the run, whatever scores it tells of."""
+    if not path.is_file():
+        return {}
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"Expected figures in JSON in {path}. Received: {error}. Restore it, or "
+            "remove it: then the epoch chosen and the export are no longer told there."
+        ) from error
+    return {key: earlier[key] for key in _FACTS if key in earlier}
 
 
 def describe(predictions: Predictions, calibration: Calibration) -> dict:
@@ -99,33 +157,11 @@ def describe(predictions: Predictions, calibration: Calibration) -> dict:
     }
 
 
-def note_evaluation(run_dir: Path, pipeline: InputPipeline, split: str) -> None:
-    """Adds a line to `evaluations.jsonl`: what was looked at, and when."""
-    manifest = pipeline.manifest
-    line = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "dataset": manifest.card,
-        "split": split,
-        "fingerprint": manifest.fingerprint,
-        "records": manifest.digest(split),
-        "frames": manifest.frames,
-    }
-    with (run_dir / "evaluations.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 def result_name(pipeline: InputPipeline, split: str) -> str:
-    """Returns what the files of a split's figures are called.
-
-    The split, for the data that the run was trained on; else the data set, of one's
-    own with its fingerprint, the split and the frames per video.
-    """
-    manifest, data = pipeline.manifest, pipeline.config.data
-    if (manifest.card, manifest.frames) == (card_name(data.dataset), data.frames):
-        return split
-    known = manifest.card in card_names()
-    word = manifest.card if known else manifest.folder.name
-    return f"{word}_{split}_{manifest.frames}"
+    """Returns what the files of a split's scores are called; see `Selection.name`."""
+    manifest = pipeline.manifest
+    own = Selection.own(pipeline.config.data, manifest, split)
+    return Selection.of(manifest, split).name(own)
 
 
 def draw(predictions, results, history, folder: Path, examples=()) -> None:

@@ -3,67 +3,17 @@
 import json
 
 import pytest
-from helpers import small_model
-from small_data import small_config, small_manifest
 
 from sfcl_tf.cli import main
-from sfcl_tf.config import to_toml
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.manifest import Settings, records_folder, write_manifest
-from sfcl_tf.training import fill_standardize
-from sfcl_tf.training.trainer import save_model
-
-
-def make_records(place, name, seed):
-    folder = records_folder(load_card(name), Settings(4), place / "records")
-    manifest = small_manifest(folder, card=name, seed=seed)
-    for split in SPLITS:
-        write_manifest(manifest, split, [])
-    return manifest
-
-
-@pytest.fixture
-def records(place):
-    """Records of two data sets, as `sfcl prepare` leaves them."""
-    names = ("ff_c23", "ff_c40")
-    return {name: make_records(place, name, seed) for seed, name in enumerate(names)}
-
-
-@pytest.fixture
-def make_run(place, records):
-    """A function that leaves the directory of a run that was trained on ff_c23."""
-
-    def make(name, *overrides):
-        folder = place / "runs" / name
-        folder.mkdir(parents=True)
-        config = small_config("data.dataset=ff_c23", *overrides)
-        (folder / "config.toml").write_text(to_toml(config))
-        manifest = records["ff_c23"]
-        values = {
-            "run_format": 1,
-            "dataset": "ff_c23",
-            "fingerprint": manifest.fingerprint,
-            "records": {s: manifest.digest(s) for s in ("train", "val")},
-        }
-        (folder / "env.json").write_text(json.dumps(values))
-        model = small_model(config)
-        from sfcl_tf.data.pipeline import InputPipeline
-
-        batches = InputPipeline(manifest, config).evaluation("train")
-        fill_standardize(model, batches.map(lambda inputs, *_: inputs))
-        save_model(model, folder / "model.keras")
-        return folder
-
-    return make
 
 
 def read(path):
     return json.loads(path.read_text())
 
 
-def test_a_run_is_calibrated_then_evaluated_and_it_is_noted(make_run, capsys):
+def test_a_run_is_evaluated_by_its_calibration_and_it_is_noted(make_run, capsys):
     run = make_run("one")
+    assert main(["calibrate", str(run)]) == 0
     assert main(["evaluate", str(run), "--fpr", "0.1"]) == 0
     results = read(run / "results.json")
     assert results["summary"]["frame"]["n"] == 16
@@ -124,6 +74,37 @@ def test_a_baseline_on_the_same_records_stands_beside(make_run, capsys):
     assert "baseline" not in read(run / "results.json")
 
 
+def test_a_baseline_that_was_trained_otherwise_is_not_compared(make_run, capsys):
+    run = make_run("one")
+    make_run("b4", "model.name=efficientnet_b4", "train.epochs=1")
+    assert main(["evaluate", str(run)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "the difference is" not in out
+    told = "(b4) comes closest: train.epochs 1 instead of 2."
+    assert f"Baseline none was trained alike; efficientnet_b4 {told}" in out
+    assert read(run / "results.json")["baseline"] == {
+        "run": "b4",
+        "model": "efficientnet_b4",
+        "differences": ["train.epochs 1 instead of 2"],
+    }
+    assert not (run / "predictions_test_efficientnet_b4.csv").exists()
+    html = (run / "report.html").read_text()
+    assert "is not compared: train.epochs 1 instead of 2." in html
+    assert "trained on the same data" not in html
+
+
+def test_scores_of_another_baseline_are_not_taken_for_this_ones(make_run, capsys):
+    run = make_run("one")
+    for name in ("b4", "b4_newer"):
+        make_run(name, "model.name=efficientnet_b4", f"train.seed={len(name)}")
+        assert main(["evaluate", str(run)]) == 0
+        found = read(run / "results.json")["baseline"]
+        assert found["run"] == name
+        assert main(["evaluate", str(run.parent / name)]) == 0
+        other = read(run.parent / name / "results.json")["summary"]["frame"]["auc"]
+        assert found["frame"]["two"] == pytest.approx(other)
+
+
 def test_two_runs_are_compared_on_the_same_faces(make_run, place, capsys, fails):
     one, two = make_run("one"), make_run("two", "train.seed=5")
     assert main(["evaluate", str(one), str(two), "--paired"]) == 0
@@ -148,12 +129,12 @@ def test_records_that_are_damaged_are_told(make_run, records, capsys):
     assert not (run / "results.json").exists()
 
 
-def test_without_validation_records_a_run_stays_uncalibrated(make_run, records, capsys):
+def test_evaluating_does_not_calibrate_and_names_what_does(make_run, capsys):
     run = make_run("one")
-    folder = records["ff_c23"].folder
-    (folder / "val/manifest.json").unlink()
     assert main(["evaluate", str(run)]) == 0
-    assert "Not calibrated" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Not calibrated: verdicts are by a threshold of 0.5." in out
+    assert f"sfcl calibrate {run}" in out
     results = read(run / "results.json")
     assert results["calibration"]["calibrated"] is False
     assert not (run / "calibration.json").exists()

@@ -7,7 +7,7 @@ import pytest
 from sfcl_tf.cli import main
 from sfcl_tf.config import load_config
 from sfcl_tf.data.cards import card_name, dataset_path, load_card
-from sfcl_tf.data.manifest import Manifest, Settings
+from sfcl_tf.data.manifest import Manifest, Settings, fingerprint, records_folder
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation.scoring import result_name
 
@@ -107,11 +107,18 @@ def test_run_knows_its_own_data_by_path(clips, monkeypatch):
     assert dataset_path("ff_c23") == "ff_c23"
     config = load_config(overrides=[("data.dataset", str(clips)), "data.frames=4"])
 
-    def name(card, frames):
-        folder = clips.parent / f"{card}-01234567"
-        manifest = Manifest(folder, card, Settings(frames), (), ())
+    def name(data_set, frames):
+        card, settings = load_card(data_set), Settings(frames)
+        folder = records_folder(card, settings, clips.parent)
+        manifest = Manifest(folder, card.name, settings, (), ())
         return result_name(InputPipeline(manifest, config), "test")
 
-    assert name("my_clips", 4) == "test"
-    assert name("my_clips", 5) == "my_clips-01234567_test_5"
+    assert name(clips, 4) == "test"
+    mark = fingerprint(card, Settings(5))
+    assert name(clips, 5) == f"my_clips-{mark}_test_5"
     assert name("celebdf_v2", 4) == "celebdf_v2_test_4"
+    # Another folder of that name holds other faces.
+    other = clips.parent / "elsewhere" / clips.name
+    other.mkdir(parents=True)
+    mark = fingerprint(load_card(other), Settings(4))
+    assert name(other, 4) == f"my_clips-{mark}_test_4"

@@ -73,5 +73,5 @@ def test_it_is_read_as_it_was_written(reference, tmp_path):
 @pytest.mark.parametrize("content", ["", "{}", '{"mean": [1]}', "[]"])
 def test_a_damaged_file_is_told(tmp_path, content):
     (tmp_path / FILE).write_text(content)
-    with pytest.raises(ModelError, match="evaluate RUN --split val"):
+    with pytest.raises(ModelError, match="sfcl calibrate RUN"):
         Reference.read(tmp_path)
