@@ -223,12 +223,15 @@ def _compare(args, place, run_dir, other_place, other_dir):
         _, theirs = _stored_or_scored(args, other_place, other_dir, dataset)
         found[name] = compare(mine, theirs)
     one, two = place.name, other_place.name
-    path = f"paired_{two}"
-    write_results(run_dir / f"{path}.json", {"one": one, "two": two, "data": found})
-    (run_dir / "plots").mkdir(exist_ok=True)
-    plots.save(plot_differences(found, one, two), run_dir / "plots" / path)
+    # The plain names are for the whole of the run's own test split.
+    others = "" if [*found] == ["test"] else f"_{'+'.join(found)}"
+    path, folder = f"paired_{two}{others}.json", f"plots{others}"
+    write_results(run_dir / path, {"one": one, "two": two, "data": found})
+    (run_dir / folder).mkdir(exist_ok=True)
+    plot = f"{folder}/paired_{two}"
+    plots.save(plot_differences(found, one, two), run_dir / plot)
     console.print(show.comparison(found, one, two))
-    say(f"Comparison  {place / f'{path}.json'}, {place / 'plots' / f'{path}.png'}")
+    say(f"Comparison  {place / path}, {place / f'{plot}.png'}")
 
 
 def _stored_or_scored(args, place, run_dir, dataset):

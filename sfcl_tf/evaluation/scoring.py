@@ -104,13 +104,13 @@ def write_figures(
         What the results file holds.
     """
     manifest = pipeline.manifest
-    selection, name = Selection.of(manifest, split), result_name(pipeline, split)
+    name = result_name(pipeline, split)
     own_test = name == "test"
     path = run_dir / ("results.json" if own_test else f"results_{name}.json")
     results = {
         "dataset": manifest.card,
         "split": split,
-        "data": dataclasses.asdict(selection) | {"title": selection.title},
+        "data": Selection.of(manifest, split).facts(),
         **(_facts(path) if own_test else {}),
         **(facts or {}),
         **describe(predictions, Calibration.read(run_dir)),

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import card_name, card_names, load_card
@@ -102,6 +103,11 @@ class Selection:
         if self.methods:
             parts.append(_word(self.methods))
         return "_".join(parts)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the attributes and the title, ready for JSON."""
+        values = dataclasses.asdict(self) | {"title": self.title}
+        return values | {"methods": list(self.methods)}
 
     @property
     def title(self) -> str:

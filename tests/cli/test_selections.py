@@ -89,6 +89,22 @@ def test_the_own_test_split_again_keeps_what_the_run_found_out(finished):
         assert json.loads((finished / "results.json").read_text()) == before
 
 
+def test_a_part_compared_leaves_the_comparison_of_the_whole(finished, make_run):
+    other = make_run("other", "train.seed=5")
+    argv = ["evaluate", str(finished), str(other), "--paired"]
+    assert main(argv) == 0
+    paths = finished / "paired_other.json", finished / "plots/paired_other.png"
+    before, shown = [path.read_bytes() for path in paths], contents(finished)
+    assert main([*argv, *PARTS["test"]]) == 0
+    assert [path.read_bytes() for path in paths] == before
+    assert contents(finished) == shown
+    name = "ff_c23_test_4_Deepfakes"
+    found = json.loads((finished / f"paired_other_{name}.json").read_text())
+    assert [*found["data"]] == [name]
+    assert found["data"][name]["n"] == 12
+    assert (finished / f"plots_{name}/paired_other.png").is_file()
+
+
 def test_a_threshold_is_of_the_whole_validation_split(finished, capsys):
     def threshold():
         capsys.readouterr()

@@ -6,6 +6,8 @@
 | `place(card)` | a path below the collection that tells people where files belong |
 | `is_here(folder, card)` | whether a folder is laid out so |
 | `read(card, root, methods)` | the `Listing` |
+
+Where a card names methods, `ALL_METHODS` are those that can be read at all.
 """
 
 import dataclasses
