@@ -1,6 +1,7 @@
 """Preparing a data set, as a person sees it."""
 
 import collections
+import dataclasses
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, progress, say, table
 from sfcl_tf.data.cards import find_root, load_card
 from sfcl_tf.data.layouts import list_videos, require_splits
-from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.data.listing import SPLITS, Listing
 from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
 from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.storage import is_remote
@@ -39,11 +40,54 @@ def prepare_data(args, data, splits=SPLITS):
         if manifest is None:
             raise
         say(f"{card.title}: collection not found; using {manifest.folder}.")
-        return _chosen(manifest, data).require(splits)
+        manifest = _chosen(manifest, data).require(splits)
+        return with_errors(args, data, card, Listing(()), manifest)
     require_splits(card, listing, splits)
-    listing = listing.only(splits)
-    manifest = prepare_listing(args, data, card, listing)
-    return manifest.of_methods(data.methods).require(splits)
+    manifest = prepare_listing(args, data, card, listing.only(splits))
+    manifest = manifest.of_methods(data.methods).require(splits)
+    return with_errors(args, data, card, listing, manifest)
+
+
+def with_errors(args, data, card, listing, manifest):
+    """Prints the errors that `sfcl check` would find without opening a file.
+
+    Returns:
+        The manifest, which carries them.
+    """
+    from sfcl_tf.cli.show_check import show_finding
+    from sfcl_tf.data.check import check_prepared
+    from sfcl_tf.data.check.findings import number
+
+    made_here = _is_made_here(card, args)
+    if made_here:  # it is whole, though the lists name more
+        listing = dataclasses.replace(listing, missing=())
+    root = _root(card, args) if listing.videos else None
+    findings = check_prepared(card, root, listing, data, manifest)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        return manifest
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    for finding in errors:
+        say("")
+        show_finding(finding)
+    told = number(len(errors), "error")
+    if warnings:
+        told += f" and {number(warnings, 'warning')}"
+    say("")
+    say(
+        f"The data has {told}; `sfcl check {data.dataset}` tells all. It is used as is."
+    )
+    return dataclasses.replace(
+        manifest, errors=tuple(_in_one_line(finding) for finding in errors)
+    )
+
+
+def _in_one_line(finding) -> str:
+    shown = "; ".join(finding.details[:3])
+    more = len(finding.details) - 3
+    return finding.message + (
+        f" ({shown}{f'; and {more} more' if more > 0 else ''})" if shown else ""
+    )
 
 
 def find_records(args, data, splits=SPLITS):

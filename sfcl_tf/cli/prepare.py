@@ -45,6 +45,7 @@ def run(args):
         find_videos,
         prepare_listing,
         require_records,
+        with_errors,
     )
     from sfcl_tf.data.cards import load_card
     from sfcl_tf.data.layouts import require_splits
@@ -65,7 +66,11 @@ def run(args):
         _tell(args, data, listing)
         return
     import_tensorflow()
-    require_records(prepare_listing(args, data, load_card(data.dataset), listing))
+    card = load_card(data.dataset)
+    manifest = prepare_listing(args, data, card, listing)
+    require_records(manifest)
+    if not args.limit:  # of which nothing follows for the whole
+        with_errors(args, data, card, listing, manifest)
 
 
 def _tell(args, data, listing):

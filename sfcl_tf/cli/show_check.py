@@ -25,12 +25,12 @@ def report(found) -> None:
         say("  --quick: no file was opened")
     for finding in found.findings:
         say("")
-        _finding(finding)
+        show_finding(finding)
     say("")
     _verdict(found)
 
 
-def _finding(finding) -> None:
+def show_finding(finding) -> None:
     """Prints one finding; its details are never broken, so that they can be copied."""
     head, *rest = _wrapped(finding.message)
     style = "" if finding.severity == "info" else "bold"

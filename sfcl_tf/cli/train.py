@@ -251,7 +251,9 @@ def _train(args, cluster, config, place, run_dir, save, started):
         facts=facts,
         history=training.history,
     )
-    if not args.no_export:
+    if args.no_export:
+        results.pop("export", None)  # of what was trained before
+    else:
         exported = f"savedmodel/{config.export.version}"
         results["export"] = export_run(
             load_model(run_dir),

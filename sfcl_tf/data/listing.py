@@ -164,13 +164,6 @@ def held_out(key: str, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def split_by_key(key: str) -> str:
-    """Assigns 80, 10 and 10 % of all keys to train, val and test."""
-    if held_out(key, 0.1):
-        return "test"
-    return "val" if held_out(key, 0.2) else "train"
-
-
 def linked(groups: Iterable[tuple[str, ...]]) -> list[str]:
     """Returns, for each tuple of names, one name of all that it is linked with.
 

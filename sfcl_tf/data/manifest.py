@@ -66,6 +66,7 @@ class Manifest:
         missing: Ids of the videos that the lists name and the collection lacks.
         methods: Manipulation methods chosen, sorted; empty for all of the data set's.
         every: Manipulation methods of the data set; empty where it was not noted.
+        errors: What is wrong with the data, a sentence each, where that was looked at.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class Manifest:
     missing: tuple[str, ...]
     methods: tuple[str, ...] = ()
     every: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:

@@ -79,6 +79,7 @@ def write_report(run_dir: str | Path) -> Path:
         f"<h1>{escape(title)}</h1>",
         _lead(results),
         _limits(results),
+        _data_errors(run_dir),
         _verdicts(results),
         _baseline(results),
         "<h2>Figures</h2>",
@@ -132,6 +133,18 @@ def _limits(results) -> str:
     if results.get("dataset") == "demo":
         text += " AUC on the demo proves the plumbing, not the detector."
     return f'<p class="note">{text}</p>'
+
+
+def _data_errors(run_dir) -> str:
+    """What was wrong with the data that the run was trained on."""
+    found = (_load(run_dir / "env.json", json.loads) or {}).get("data_errors")
+    if not found:
+        return ""
+    told = "".join(f"<li>{escape(each)}</li>" for each in found)
+    return (
+        '<div class="key"><p>The data that it was trained on has errors, as '
+        f"<code>sfcl check</code> tells them:</p><ul>{told}</ul></div>"
+    )
 
 
 def _interval(figures, name="auc") -> str:

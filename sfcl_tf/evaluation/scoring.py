@@ -19,7 +19,7 @@ from sfcl_tf.evaluation.summary import summarize, write_results
 
 _EXAMPLES = 6
 # Of the run, not of its scores: what `train` and `export` found out.
-_FACTS = ("selected_epoch", "selection", "export")
+_FACTS = ("selected_epoch", "selection", "trained_epochs", "export")
 
 
 def evaluate(

@@ -28,6 +28,7 @@ def write_environment(path: Path, manifest, config, strategy) -> None:
         "dataset": manifest.card,
         "fingerprint": manifest.fingerprint,
         "records": {split: manifest.digest(split) for split in _SPLITS},
+        "data_errors": list(manifest.errors),
         "seed": config.train.seed,
         "resumed": [],
     }

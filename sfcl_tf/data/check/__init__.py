@@ -36,15 +36,17 @@ from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import Card
 from sfcl_tf.data.check import file_rules, record_rules
 from sfcl_tf.data.check.collection import Collection
-from sfcl_tf.data.check.findings import Finding, Report
+from sfcl_tf.data.check.findings import SEVERITIES, Finding, Report
 from sfcl_tf.data.check.list_rules import LIST_RULES
 from sfcl_tf.data.check.shortcuts import shortcuts
-from sfcl_tf.data.check.survey import survey
+from sfcl_tf.data.check.survey import FileFacts, survey
 from sfcl_tf.data.layouts import reader
-from sfcl_tf.data.listing import Listing
-from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
+from sfcl_tf.data.listing import Listing, Video
+from sfcl_tf.data.manifest import Manifest, Settings, read_manifest, records_folder
 from sfcl_tf.errors import DataError
 
+# Of files, what preparation has seen already.
+PREPARED_RULES = (file_rules.compression, file_rules.pixel_formats)
 FILE_RULES = (
     file_rules.unreadable_files,
     file_rules.duplicates,
@@ -118,6 +120,59 @@ def check(
         len(listing.videos),
         read and root is not None,
         (*findings, *found),
+    )
+
+
+def check_prepared(
+    card: Card,
+    root: Path | None,
+    listing: Listing,
+    data: DataConfig,
+    manifest: Manifest,
+) -> tuple[Finding, ...]:
+    """Applies the rules that cost nothing to what was just prepared.
+
+    These are the rules about lists, those about codecs, which the reports of
+    preparation tell, and those about records. No file is opened.
+
+    Args:
+        card: The data set.
+        root: Its collection; `None` where its records alone are there.
+        listing: All of its files; empty without a collection.
+        data: How it was prepared.
+        manifest: What that gave.
+
+    Returns:
+        The findings, worst first.
+    """
+    listed = {video.video_id: video for video in listing.videos}
+    facts = [_facts(report, listed) for report in manifest.videos]
+    known = listing if listing.videos else Listing(tuple(f.video for f in facts))
+    collection = Collection(card, root or manifest.folder, known, data)
+    findings = [finding for rule in LIST_RULES for finding in rule(collection)]
+    findings += [f for rule in PREPARED_RULES for f in rule(collection, facts)]
+    findings += record_rules.failed_videos(manifest)
+    findings += record_rules.coverage(manifest)
+    return tuple(sorted(findings, key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def _facts(report, listed) -> FileFacts:
+    """What preparation saw of a file."""
+    name = report["video_id"]
+    video = listed.get(name) or Video(
+        name,
+        Path(name.split("/", 1)[-1]),
+        report["split"],
+        report["label"],
+        report["method"],
+        tuple(report.get("sources", ())),
+    )
+    known = "pixel_format" in report
+    return FileFacts(
+        video,
+        "" if known else report.get("reason", "") or "not read",
+        pixel_format=report.get("pixel_format", ""),
+        crf=report.get("crf"),
     )
 
 

@@ -135,7 +135,7 @@ def published_counts(collection: Collection) -> Iterator[Finding]:
 
 def class_balance(collection: Collection) -> Iterator[Finding]:
     """Reals and fakes of each split."""
-    figures, details, lacking = {}, [], []
+    figures, details, lacking, alone = {}, [], [], []
     for split in SPLITS:
         methods = collections.Counter(
             video.method for video in collection.listing.split(split) if video.label
@@ -148,6 +148,8 @@ def class_balance(collection: Collection) -> Iterator[Finding]:
         details.append(f"{split}: {reals:,} real, {fakes:,} fake{more}")
         if not reals + fakes:
             lacking.append(f"{split}: nothing")
+        elif not min(reals, fakes):
+            alone.append((split, "fake" if fakes else "real"))
         elif min(reals, fakes) < _LEAST_SHARE * (reals + fakes):
             lacking.append(f"{split}: {reals:,} real, {fakes:,} fake")
     labels = {video.label for video in collection.listing.videos}
@@ -158,6 +160,18 @@ def class_balance(collection: Collection) -> Iterator[Finding]:
             "error",
             f"Every file is {kind}.",
             "Nothing can be learnt or measured without the other kind.",
+        )
+    elif alone:
+        yield Finding(
+            "one_class_split",
+            "error",
+            f"{number(len(alone), 'split')} with files of one class alone.",
+            "Add files of the other class to it, or give splits by folders named "
+            "train, val and test or by a CSV: without both, nothing is learnt from "
+            "train, no epoch is chosen and no score calibrated by val, and test has no "
+            "AUC.",
+            tuple(f"{split}: every file is {kind}" for split, kind in alone),
+            dict(alone),
         )
     if lacking:
         yield Finding(

@@ -2,15 +2,16 @@
 
 Labels are 1 or fake, 0 or real. A group is what must not stand in two splits: a
 person, or a clip and its forgeries; several are joined by `;`. Rows without a split
-are divided 80 : 10 : 10, all that is linked by groups together.
+are divided 80 : 10 : 10, of each class, all that is linked by groups together; rows
+without a group go by their file's name, as in folders.
 """
 
 import csv
-import dataclasses
 from pathlib import Path
 
+from sfcl_tf.data.grouping import with_splits
 from sfcl_tf.data.layouts import present
-from sfcl_tf.data.listing import REAL, SPLITS, Listing, Video, linked, split_by_key
+from sfcl_tf.data.listing import REAL, SPLITS, Listing, Video
 from sfcl_tf.errors import DataError
 
 OPTIONS: dict = {}
@@ -57,21 +58,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
         raise DataError(
             f"Expected a readable CSV in UTF-8. Received: {root} ({error})."
         ) from error
-    return present(_split(named))
-
-
-def _split(named: list[Video]) -> list[Video]:
-    """Gives a split to those without one."""
-    open_ = [video for video in named if not video.split]
-    # By the file's name, as in folders: the same wherever list and files lie.
-    keys = linked([v.sources or (v.path.stem,) for v in open_])
-    splits = {v.video_id: split_by_key(k) for v, k in zip(open_, keys, strict=True)}
-    return [
-        video
-        if video.split
-        else dataclasses.replace(video, split=splits[video.video_id])
-        for video in named
-    ]
+    return present(with_splits(named))
 
 
 def _video(card, root: Path, line: int, row) -> Video:

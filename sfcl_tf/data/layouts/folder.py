@@ -1,17 +1,19 @@
 """Any folder with `real/` and `fake/`, of videos or images, at any depth.
 
-    real/a.mp4, fake/b.mp4                    split 80 : 10 : 10 by file name
+    real/a.mp4, fake/a_b.mp4                  split 80 : 10 : 10, of each class
     fake/NAME/b.mp4                           NAME is the manipulation method
     train/real/a.mp4, test/fake/b.mp4, ...    splits as they are
 
-Nothing tells who is in them: keep a person in one split by giving splits, or by a
-CSV with a column `group`.
+Nothing but names tells who is in them: files that share a name or a part of it stay in
+one split (`sfcl_tf.data.grouping`). Where names do not tell, keep a person in one split
+by giving splits, or by a CSV with a column `group`.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sfcl_tf.data.grouping import with_splits
 from sfcl_tf.data.listing import (
     IMAGE_SUFFIXES,
     REAL,
@@ -19,7 +21,6 @@ from sfcl_tf.data.listing import (
     VIDEO_SUFFIXES,
     Listing,
     Video,
-    split_by_key,
 )
 
 OPTIONS: dict = {}
@@ -54,7 +55,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
                 videos.append(_video(card, root, base, split, path))
     if bases:
         unlisted += _aside(root, SPLITS)
-    return Listing(tuple(videos), unlisted=tuple(unlisted))
+    return Listing(tuple(with_splits(videos)), unlisted=tuple(unlisted))
 
 
 def _aside(base: Path, used: tuple[str, ...]) -> list[Path]:
@@ -75,7 +76,7 @@ def _video(card, root, base, split, path) -> Video:
         method = below.parts[1] if len(below.parts) > 2 else FAKE
     # With its suffix: `a.mp4` and `a.avi` are two.
     video_id = f"{card.name}/{path.relative_to(root).as_posix()}"
-    return Video(video_id, path, split or split_by_key(path.stem), label, method, ())
+    return Video(video_id, path, split or "", label, method, ())
 
 
 def _files(folder: Path) -> Iterator[Path]:

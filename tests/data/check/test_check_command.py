@@ -51,13 +51,15 @@ def test_worst_comes_first_with_what_to_do_and_a_verdict(run, copy, write_clip, 
         "1 file under both labels",
         "c23/videos/953.mp4: Invalid data",
         "-> Get",
-        "Not fit for use as it is: 3 errors, 3 warnings.",
+        "Not fit for use as it is: 4 errors, 2 warnings.",
+        "1 split with files of one class alone",
+        "test: every file is real",
     ):
         assert told in out
     values = json.loads(Path("report.json").read_text("utf-8"))
     report = Report.from_dict(values)
     assert report.to_dict() == values
-    assert report.counts["error"] == 3
+    assert report.counts["error"] == 4
     assert report.videos == 5
 
 
@@ -65,7 +67,8 @@ def test_quick_opens_no_file(run, copy):
     shutil.copy(copy.clip("train"), copy.fake("071_054"))
     copy.clip("test").write_bytes(b"garbage")
     code, out, _ = run("demo", "--data-root", copy.root, "--quick")
-    assert code == 0
+    assert code == 3
+    assert "1 error" in out  # splits of one class alone
     assert "no file was opened" in out
     assert "cannot be read" not in out
 
@@ -89,7 +92,7 @@ def test_identity_leak_is_a_finding_and_no_refusal(run, tmp_path):
     text = "path,label,split,group\na.mp4,0,train,x\nb.mp4,1,test,x\n"
     (tmp_path / "list.csv").write_text(text)
     code, out, _ = run("./list.csv", "--quick", "--json", "-")
-    assert (code, codes(out, "error")) == (3, ["identity_leak"])
+    assert (code, codes(out, "error")) == (3, ["identity_leak", "one_class_split"])
 
 
 def test_collection_that_is_nowhere_is_an_error_of_one_line(run):
@@ -111,10 +114,11 @@ def test_records_are_checked_with_and_without_the_collection(run, copy, again):
     data = shard.read_bytes()
     options = "--frames=2", "--records", manifest.folder.parent, "--json", "-"
     asked = ("demo", "--data-root", copy.root, *options)
-    assert run(*asked, "--quick", "--deep")[0] == 0
+    code, out, _ = run(*asked, "--quick", "--deep")
+    assert codes(out, "error") == ["one_class_split"]  # one real clip in val and test
     shard.write_bytes(data[:-9])
     code, out, _ = run(*asked, "--quick")
-    assert (code, codes(out, "error")) == (3, ["damaged_shards"])
+    assert (code, codes(out, "error")) == (3, ["one_class_split", "damaged_shards"])
     shutil.rmtree(copy.root)
     code, out, _ = run(*asked)
     assert (code, codes(out, "error")) == (3, ["damaged_shards"])
