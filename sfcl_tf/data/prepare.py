@@ -152,11 +152,12 @@ def _on_disk(manifest: Manifest, part: Listing, split: str) -> Manifest:
         for report in (*earlier.videos, *manifest.videos)
     }
     keys = [(video.video_id, video.label, video.method) for video in part.whole]
-    known = {*missing, *(video.video_id for video in part.whole)}
+    there = {video.video_id for video in part.whole}
+    absent = [name for name in (*earlier.missing, *missing) if name not in there]
     return dataclasses.replace(
         manifest,
         videos=tuple(reports[key] for key in keys if key in reports),
-        missing=(*missing, *(name for name in earlier.missing if name not in known)),
+        missing=tuple(dict.fromkeys(absent)),
     )
 
 

@@ -39,7 +39,10 @@ def ids(manifest):
 @pytest.mark.parametrize("choice", [{"limit": 1}, {"methods": ("FaceSwap",)}])
 def test_preparing_a_part_takes_the_rest_from_nobody(choose, choice):
     whole = choose()
+    path = whole.folder / "train/manifest.json"
+    before = path.read_bytes()
     after = choose(*choice.get("methods", ()), limit=choice.get("limit"))
+    assert path.read_bytes() == before
     assert ids(after) == ids(whole)
     for split in ("train", "val", "test"):
         assert after.digest(split) == whole.digest(split)
