@@ -183,17 +183,15 @@ def calibration_error(label: np.ndarray, score: np.ndarray, bins: int = BINS) ->
     Reference:
         Guo et al., 2017, arXiv:1706.04599, Eq. 3, for P(fake) instead of confidence.
     """
-    count, share, mean = reliability(label, score, bins)
-    filled = count > 0
-    total = count.sum()
-    gap = np.abs(share[filled] - mean[filled])
-    return float((count[filled] * gap).sum() / total) if total else math.nan
+    return _mean_gap(*reliability(label, score, bins))
 
 
-def reliability(
-    label: np.ndarray, score: np.ndarray, bins: int = BINS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points of the reliability diagram.
+def balanced_ece(label: np.ndarray, score: np.ndarray, bins: int = BINS) -> float:
+    """Calibration error where each class weighs a half, however many there are.
+
+    The plain one asks for scores that follow the share of fakes in this very data.
+    This one asks for P(fake) of a face that is as likely real as fake before one
+    looks, and stays the same if more fakes of the same kind are added.
 
     Args:
         label: `(N,)` of 1 = fake, 0 = real.
@@ -201,13 +199,44 @@ def reliability(
         bins: As for `calibration_error`.
 
     Returns:
-        Three `(bins,)` arrays: number of samples, share of fakes and mean score of
-        each bin, NaN where it is empty.
+        A number in [0, 1]; NaN where a class is absent.
+    """
+    if not all(count_classes(np.asarray(label))):
+        return math.nan
+    return _mean_gap(*reliability(label, score, bins, balanced=True))
+
+
+def _mean_gap(weight, share, mean):
+    filled = weight > 0
+    total = weight.sum()
+    gap = np.abs(share[filled] - mean[filled])
+    return float((weight[filled] * gap).sum() / total) if total else math.nan
+
+
+def reliability(
+    label: np.ndarray, score: np.ndarray, bins: int = BINS, *, balanced: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of the reliability diagram.
+
+    Args:
+        label: `(N,)` of 1 = fake, 0 = real.
+        score: `(N,)` P(fake) in [0, 1].
+        bins: As for `calibration_error`.
+        balanced: Whether samples weigh such that each class weighs as much as the
+            other, N / 2, instead of each sample 1.
+
+    Returns:
+        Three `(bins,)` arrays: weight of the samples, share of fakes and mean score
+        of each bin, NaN where it is empty.
     """
     label, score = _checked(label, score)
+    weight = np.ones(len(label))
+    if balanced:
+        fakes, reals = count_classes(label)
+        weight = len(label) / 2 / np.where(label == 1, fakes, reals)
     place = np.minimum((score * bins).astype(int), bins - 1)
     count, fakes, sums = (
-        np.bincount(place, weights, bins) for weights in (None, label, score)
+        np.bincount(place, weight * each, bins) for each in (1, label, score)
     )
     known = np.where(count > 0, count, math.nan)
     return count, fakes / known, sums / known

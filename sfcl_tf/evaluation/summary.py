@@ -30,10 +30,11 @@ def summarize(predictions: Predictions) -> dict:
         (each one's fakes against all reals), `compressions`, `resolutions` and
         `face_sizes` (both classes of the group; left out where there is one group).
         `figures` has `auc`, `ap`, `eer`, `acc`, `balanced_acc`, `log_loss`, `ece`,
-        `tpr_at_fpr_1`, `tpr_at_fpr_5` (floats, `None` where undefined), the counts
-        `n`, `n_real`, `n_fake`, `videos_real`, `videos_fake`, and `intervals`:
-        `{figure: [low, high]}` at 95 % for `auc`, `acc` and `balanced_acc`, without
-        those of too few videos (`intervals.LEAST_VIDEOS` of a class).
+        `balanced_ece`, `tpr_at_fpr_1`, `tpr_at_fpr_5` (floats, `None` where
+        undefined), the counts `n`, `n_real`, `n_fake`, `videos_real`, `videos_fake`,
+        and `intervals`: `{figure: [low, high]}` at 95 % for `auc`, `acc` and
+        `balanced_acc`, without those of too few videos (`intervals.LEAST_VIDEOS` of a
+        class).
     """
     fake = predictions.label == 1
     methods = {
@@ -77,6 +78,7 @@ def figures(label, ranking, logit) -> dict:
         "balanced_acc": metrics.balanced_accuracy(label, logit, threshold=0),
         "log_loss": metrics.log_loss(label, logit),
         "ece": metrics.calibration_error(label, special.expit(logit)),
+        "balanced_ece": metrics.balanced_ece(label, special.expit(logit)),
         "tpr_at_fpr_1": metrics.tpr_at_fpr(label, ranking, 0.01),
         "tpr_at_fpr_5": metrics.tpr_at_fpr(label, ranking, 0.05),
     }

@@ -169,3 +169,16 @@ def test_summary_ranks_frames_whose_scores_saturate():
     summary = summarize(make(["real", "swap"], ["r", "s"], [40.0, 80.0]))
     assert summary["frame"]["auc"] == 1
     assert math.isfinite(summary["video"]["log_loss"])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_balanced_error_is_that_of_data_with_as_many_fakes_as_reals(seed, repeats):
+    rng = np.random.default_rng(seed)
+    real, fake = np.round(rng.uniform(size=(2, 30)), 2)
+    label = np.repeat([0, 1], 30)
+    even = metrics.calibration_error(label, np.r_[real, fake])
+    many = np.r_[np.zeros(30, int), np.ones(30 * repeats, int)]
+    scores = np.r_[real, np.tile(fake, repeats)]
+    assert metrics.balanced_ece(many, scores) == pytest.approx(even, abs=1e-12)
+    assert np.isnan(metrics.balanced_ece(label[:30], real))
