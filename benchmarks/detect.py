@@ -46,6 +46,7 @@ def random_run(folder, preset):
     """Makes a run's directory with random weights."""
     from sfcl_tf.config import load_config, to_toml
     from sfcl_tf.evaluation import Calibration
+    from sfcl_tf.evaluation.thresholds import Thresholds
     from sfcl_tf.models import build_model
 
     config = load_config(
@@ -56,7 +57,7 @@ def random_run(folder, preset):
     run.mkdir()
     build_model(config).save(run / "model.keras")
     (run / "config.toml").write_text(to_toml(config), "utf-8")
-    Calibration(1.0, 0.3, 0.7, True, 1).write(run)
+    Calibration(levels=(Thresholds(0.3, 0.7),), calibrated=True).write(run)
     return run
 
 

@@ -180,15 +180,13 @@ def _say_threshold(run_dir, validation, predictions, rate):
     from sfcl_tf.evaluation.calibrate import operating_point
 
     found = operating_point(validation, predictions, Calibration.read(run_dir), rate)
-    told = "; ".join(
-        f"by {level} {percent(found[level]['tpr'])} % of the fakes and "
-        f"{percent(found[level]['fpr'])} % of the reals"
-        for level in ("frame", "video")
-    )
-    say(
-        f"Threshold   {found['threshold']:.4f} (calibrated score) reaches "
-        f"{percent(rate)} % of the validation split's reals; here {told}."
-    )
+    for level in ("frame", "video"):
+        say(
+            f"Threshold   by {level} {found[level]['threshold']:.4f} (calibrated "
+            f"score) reaches {percent(rate)} % of the validation split's reals; "
+            f"here {percent(found[level]['tpr'])} % of the fakes and "
+            f"{percent(found[level]['fpr'])} % of the reals."
+        )
 
 
 def _pool(place, run_dir, scored):

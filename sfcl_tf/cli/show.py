@@ -52,14 +52,24 @@ def results(values) -> None:
 
 
 def _say_verdicts(values):
-    thresholds, verdicts = values["calibration"], values["verdicts"]["video"]
-    if not thresholds["calibrated"]:
-        say("Verdicts    not calibrated: fake from 0.5.")
+    from sfcl_tf.evaluation import Calibration
+
+    calibration = Calibration.from_dict(values["calibration"])
+    if why := calibration.why:
+        say(f"Verdicts    all uncertain: not calibrated, {why}.")
         return
+    for name, level in (("frame", calibration.frame), ("video", calibration.video)):
+        verdicts = values["verdicts"][name]
+        say(
+            f"Verdicts    by {name} real up to {level.real_to:.3f}, fake from "
+            f"{level.fake_from:.3f}: {percent(verdicts['uncertain'])} % uncertain, "
+            f"{percent(verdicts['error'])} % of the others wrong."
+        )
+    frame = values["verdicts"]["frame"]
+    balanced = frame["balanced_ece"]
     say(
-        f"Verdicts    real up to {thresholds['real_to']:.3f}, fake from "
-        f"{thresholds['fake_from']:.3f}: {percent(verdicts['uncertain'])} % of the "
-        f"videos uncertain, {percent(verdicts['error'])} % of the others wrong."
+        f"Calibration ECE by frame {frame['ece']:.3f}, with as many fakes as reals "
+        f"{'n/a' if balanced is None else format(balanced, '.3f')}."
     )
 
 

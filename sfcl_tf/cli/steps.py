@@ -53,20 +53,27 @@ def calibrate_run(predictor, pipeline, run_dir, predictions=None):
     if found.calibrated:
         say(f"Calibrated on the validation split: {told(found)}.")
     else:
-        say(
-            "Not calibrated: the validation split has one class alone. The threshold "
-            "is 0.5."
-        )
+        say(f"Not calibrated: {found.why}. Every verdict is uncertain.")
 
 
 def told(calibration) -> str:
     """Returns a calibration in words, without a full stop."""
-    if not calibration.calibrated:
-        return "not calibrated, fake from 0.5"
+    found = calibration
+    if not found.calibrated:
+        return f"not calibrated: {found.why}"
+    frame, video = found.frame, found.video
+    errors = ""
+    if None not in (found.balanced_ece_before, found.ece_before):
+        errors = (
+            f"balanced ECE {found.balanced_ece_before:.3f} -> "
+            f"{found.balanced_ece_after:.3f} (as it is {found.ece_before:.3f} -> "
+            f"{found.ece_after:.3f}); "
+        )
     return (
-        f"T {calibration.temperature:.3f}, ECE {calibration.ece_before:.3f} -> "
-        f"{calibration.ece_after:.3f}; real up to {calibration.real_to:.3f}, fake from "
-        f"{calibration.fake_from:.3f}"
+        f"slope {found.slope:.3f}, bias {found.bias:+.3f}, for a prior of "
+        f"{found.prior:g}; {errors}by frame real up to {frame.real_to:.3f}, fake from "
+        f"{frame.fake_from:.3f}, by video {video.real_to:.3f} and "
+        f"{video.fake_from:.3f}"
     )
 
 

@@ -284,8 +284,7 @@ class Detector:
 
     def _judgement(self):
         # A server's thresholds come with its first answer.
-        found = self.model.calibration
-        return Judgement(found.real_to, found.fake_from, self.model.reference)
+        return Judgement(self.model.calibration, self.model.reference)
 
     def _result(self, source, seen, moments):
         facts, (height, width) = seen.opened.facts, seen.opened.size
@@ -302,15 +301,17 @@ class Detector:
             "height": height,
             "pixel_format": facts.pixel_format,
             "crf": facts.crf if math.isfinite(facts.crf) else None,
-            "real_to": judgement.real_to,
-            "fake_from": judgement.fake_from,
             "model": self.model.name,
         }
         if not tracks:
             reason = _TOO_SMALL if seen.too_small else _NO_FACE
             return Result(status="no_face", verdict="no_face", reason=reason, **known)
         deciding = min(tracks, key=lambda track: VERDICTS.index(track.verdict))
+        fakes = sum(track.verdict == "fake" for track in tracks)
         verdict, reasons = deciding.verdict, [deciding.reason]
+        if fakes and len(tracks) > 1:
+            told = "is" if fakes == 1 else "are"
+            reasons.append(f"{fakes} of {len(tracks)} faces {told} called fake")
         if seen.damaged:
             # What did not decode is patched from other pictures: garbage, not a face.
             reasons.append(
@@ -329,6 +330,9 @@ class Detector:
             score=tracks[0].score,
             reason="; ".join(filter(None, reasons)),
             tracks=tracks,
+            faces_fake=fakes,
+            real_to=deciding.real_to,
+            fake_from=deciding.fake_from,
             **known,
         )
 

@@ -25,6 +25,7 @@ from sfcl_tf.detect.samples import FoundFace
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
+from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 
@@ -269,7 +270,7 @@ class ServedModel(ScoringModel):
         if run:
             self.reference = Reference.read(run)
             self.results = _json(run / "results.json")
-            self._known = Calibration.read(run)
+            self.calibration = self._known = Calibration.read(run)
 
     def scores(self, faces):
         """Has a server score faces; see `ScoringModel`."""
@@ -279,27 +280,43 @@ class ServedModel(ScoringModel):
         for answer in self._client.score(regions):
             if math.isfinite(answer.fake_from):
                 self._compare(answer)
-                self.calibration = Calibration(
-                    real_to=answer.real_to, fake_from=answer.fake_from, calibrated=True
-                )
+                self.calibration = _told(answer)
             yield Score(answer.logit, answer.score, answer.status)
 
     def _compare(self, answer):
         known = self._known
-        if known and not np.allclose(
-            (known.real_to, known.fake_from), (answer.real_to, answer.fake_from)
-        ):
+        if known is None:
+            return
+        ours, theirs = _edges(known), _edges(_told(answer))
+        if len(ours) != len(theirs) or not np.allclose(ours, theirs):
             raise ModelError(
-                f"Expected the run that {self.name} serves. Received: another one, "
-                f"whose thresholds are {known.real_to:.4f} and {known.fake_from:.4f}; "
-                f"the server's are {answer.real_to:.4f} and {answer.fake_from:.4f}. "
-                "Give the run that was exported, or none."
+                f"Expected the run that {self.name} serves. Received: another one, or "
+                "one that was calibrated since: its thresholds of a picture are "
+                f"{ours[0]:.4f} and {ours[1]:.4f}, the server's {theirs[0]:.4f} and "
+                f"{theirs[1]:.4f}. Give the run that was exported, or none; or export "
+                "it anew."
             )
 
     def explain(self, crop):
         """Asks the server; see `ScoringModel`."""
         found = self._client.explain(encode_png(crop))
         return {name: value for name, value in found.items() if name != "status"}
+
+
+def _told(answer):
+    """Returns the calibration that a server's answer tells."""
+    if answer.calibration:
+        return Calibration.from_dict(json.loads(answer.calibration))
+    # An export of before has one pair of thresholds, both 0.5 if of no calibration.
+    if answer.real_to == answer.fake_from == 0.5:
+        return Calibration(reason="the server's thresholds are both 0.5")
+    level = Thresholds(answer.real_to, answer.fake_from)
+    return Calibration(levels=(level,), calibrated=True)
+
+
+def _edges(calibration):
+    """Returns the thresholds of all levels in a row, the picture's first."""
+    return [e for level in calibration.levels for e in (level.real_to, level.fake_from)]
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -53,9 +53,22 @@ def timeline_figure(result: Result, size: tuple[float, float] = (10, 3.2)) -> Fi
     figure = Figure(figsize=size)
     axes = figure.subplots()
     timed = all(math.isfinite(m.time) for t in result.tracks for m in t.moments)
-    low, high = result.real_to, result.fake_from
-    axes.axhspan(high, 1.02, color=FAKE, alpha=0.10, linewidth=0)
-    axes.axhspan(-0.02, low, color=REAL, alpha=0.10, linewidth=0)
+    low, high = result.open_range
+    ranges = (
+        ("fake", result.fake_from, high, 1.02, FAKE),
+        ("real", result.real_to, -0.02, low, REAL),
+    )
+    for name, threshold, bottom, top, color in ranges:
+        if threshold is None:
+            continue
+        axes.axhspan(bottom, top, color=color, alpha=0.10, linewidth=0)
+        axes.annotate(
+            name,
+            (1.005, (max(bottom, 0) + min(top, 1)) / 2),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            color=GREY,
+        )
     # In order of appearance, so that a track keeps its colour.
     for track in sorted(result.tracks, key=lambda track: track.number):
         x, y = _curve(track, timed)
@@ -81,14 +94,6 @@ def timeline_figure(result: Result, size: tuple[float, float] = (10, 3.2)) -> Fi
                 zorder=4,
             )
     x_low, x_high = axes.get_xlim()
-    for level, name in (((high + 1) / 2, "fake"), (low / 2, "real")):
-        axes.annotate(
-            name,
-            (1.005, level),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            color=GREY,
-        )
     axes.set(
         ylim=(-0.02, 1.02),
         xlim=(x_low, x_high),

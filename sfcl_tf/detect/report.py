@@ -101,8 +101,13 @@ def limits(model: ScoringModel) -> str:
             "plumbing: what it says of real clips means nothing."
         )
         return text
-    if not model.calibration.calibrated:
-        text += " This model was not calibrated: its thresholds are both 0.5."
+    if why := model.calibration.why:
+        text += f" This model is not calibrated ({why}), so all it says is uncertain."
+    elif (prior := model.calibration.prior) is not None:
+        text += (
+            f" It is the probability if {percent(prior)} of the faces one looks at "
+            "are fakes (the prior); where fakes are rarer, it is lower."
+        )
     tested = model.results.get("summary", {}).get("frame", {})
     if tested.get("auc") is not None:
         low = tested.get("intervals", {}).get("auc", [0.0])[0]
@@ -132,9 +137,9 @@ def _timeline(result, kept):
         parts.append(
             _captioned(
                 image,
-                "Score of each face in each picture. In the orange range it is called "
-                "fake, in the blue one real, between them uncertain. Hollow points: "
-                "faces unlike those of the training data.",
+                "Score of each face in each picture. A face whose mean lies in the "
+                "orange range is called fake, in the blue one real, between them "
+                "uncertain. Hollow points: faces unlike those of the training data.",
             )
         )
     peaks = sorted(kept, key=lambda h: -h.moment.score)[:_THUMBNAILS]
@@ -258,7 +263,10 @@ def _faces(result: Result):
     if not result.tracks:
         return ""
     rows = [_face_row(track) for track in result.tracks]
-    head = ("Face", "Verdict", "Why", "Score", "Lowest", "Highest", "Pictures", "Time")
+    head = (
+        *("Face", "Verdict", "Why", "Score", "Real up to", "Fake from"),
+        *("Lowest", "Highest", "Pictures", "Time"),
+    )
     return f"<h2>Faces</h2>{table(head, rows, text=3)}"
 
 
@@ -270,6 +278,7 @@ def _face_row(track: Track):
         track.verdict,
         track.reason,
         f"{track.score:.4f}",
+        *("" if t is None else f"{t:.4f}" for t in (track.real_to, track.fake_from)),
         f"{min(scores):.4f}",
         f"{max(scores):.4f}",
         str(len(scores)),
@@ -312,18 +321,24 @@ def _file(result: Result, model):
         ["Model", f"{model.name}{f' ({model.digest[:16]})' if model.digest else ''}"],
         ["Computed by", model.engine],
     ]
-    if result.real_to is not None:
-        rows.append(["Called real up to", f"{result.real_to:.4f}"])
-        rows.append(["Called fake from", f"{result.fake_from:.4f}"])
+    if (prior := model.calibration.prior) is not None:
+        rows.append(["Prior of the score", f"{percent(prior)} of the faces are fakes"])
+    thresholds = (("real up to", result.real_to), ("fake from", result.fake_from))
+    for words, threshold in thresholds:
+        if threshold is not None:
+            rows.append([f"Called {words}", f"{threshold:.4f}"])
     return f"<section><h2>File and model</h2>{table(('', ''), rows, text=2)}</section>"
 
 
 def _reading(result: Result, model):
     return """<h2>How to read this</h2>
-<p><b>The verdict</b> comes from two thresholds, which were set on the validation data
-of the model: at most 5 % of its real frames reach the upper one, at most 5 % of its
-fakes stay under the lower one. On data unlike that, errors can be far more frequent.
-Between the two it says <i>uncertain</i>, and means it.</p>
+<p><b>The verdict</b> on a face comes from two thresholds, which were set on the
+validation data of the model: at most 5 % of its real videos reach the upper one, at
+most 5 % of its fakes stay under the lower one, each by the mean over as many pictures
+as there are of the face. Of several faces one is more easily called fake by chance, so
+that the upper one rises with their number, and a file of real faces alone is still
+called fake in at most 5 % of all cases. On data unlike that, errors can be far more
+frequent. Between the two it says <i>uncertain</i>, and means it.</p>
 <p><b>The heat map</b> (Grad-CAM on the map in which both branches are fused) shows
 where in the face the model finds evidence of a fake. <b>Frequencies</b> shows what
 each 8x8 block adds to the logit, to first order. <b>FAAE's attention</b> shows

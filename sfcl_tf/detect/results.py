@@ -69,6 +69,10 @@ class Track:
         verdict: `real`, `uncertain` or `fake`.
         reason: Why it is uncertain; else empty.
         moments: In order of time, at least one.
+        real_to: Scores up to it are called real, of means over as many pictures;
+            `None` if nothing is called so.
+        fake_from: Scores from it on are called fake, in a file with as many faces;
+            likewise.
     """
 
     number: int
@@ -76,6 +80,8 @@ class Track:
     verdict: str
     reason: str
     moments: tuple[Moment, ...]
+    real_to: float | None = None
+    fake_from: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +93,11 @@ class Result:
         status: `ok`, `no_face`, `unreadable`, `stalled` or `failed`.
         verdict: `real`, `uncertain`, `fake` or `no_face`; empty if it was not read.
         score: P(fake), the highest of the tracks'; `None` without one.
-        reason: Why there is no score, why the verdict is uncertain, or what makes a
-            score worth less.
+        reason: Why there is no score, why the verdict is uncertain, how many of
+            several faces are called fake, or what makes a score worth less.
         tracks: The faces, the highest score first. The verdict is `fake` if one of
             them is, else `uncertain` if one is.
+        faces_fake: How many of them are called fake.
         pictures: How many were looked at.
         pictures_with_face: How many of these show a face.
         too_small: Faces that are too small to be scored, over all pictures.
@@ -100,8 +107,9 @@ class Result:
         height: In pixels, upright.
         pixel_format: FFmpeg's name, such as `yuv420p`.
         crf: x264's rate factor where the file tells it; else `None`.
-        real_to: Scores up to it are called real.
-        fake_from: Scores from it on are called fake.
+        real_to: Of the face that decides: scores up to it are called real; `None`
+            if nothing is called so.
+        fake_from: Likewise: scores from it on are called fake.
         model: What scored it.
     """
 
@@ -111,6 +119,7 @@ class Result:
     score: float | None = None
     reason: str = ""
     tracks: tuple[Track, ...] = ()
+    faces_fake: int = 0
     pictures: int = 0
     pictures_with_face: int = 0
     too_small: int = 0
@@ -128,6 +137,12 @@ class Result:
     def coverage(self) -> float:
         """Share of the pictures that show a face."""
         return self.pictures_with_face / self.pictures if self.pictures else 0.0
+
+    @property
+    def open_range(self) -> tuple[float, float]:
+        """Where `real` ends and `fake` begins; 0 and 1 where neither is said."""
+        low, high = self.real_to, self.fake_from
+        return 0.0 if low is None else low, 1.0 if high is None else high
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON has it; see `docs/detect.md`."""

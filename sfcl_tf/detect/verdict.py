@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from sfcl_tf.data.quality import Quality
 from sfcl_tf.detect.results import FLAGS, Moment, Track, mean_score
+from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 
 # Rules of thumb, for a model of which training faces were not measured.
@@ -22,14 +23,17 @@ _FLAGGED = 0.5
 class Judgement:
     """Thresholds, and what the training data knows.
 
+    A face is judged by its mean score, by the thresholds of means over as many
+    pictures, and by the number of faces in the file: each of them is another chance
+    that a real one is called fake.
+
     Args:
-        real_to: Scores up to it are called real.
-        fake_from: Scores from it on are called fake.
+        calibration: Of the model.
         reference: What the training faces looked like, if that was measured.
     """
 
-    def __init__(self, real_to: float, fake_from: float, reference: Reference | None):
-        self.real_to, self.fake_from = real_to, fake_from
+    def __init__(self, calibration: Calibration, reference: Reference | None):
+        self._calibration = calibration
         self._low = _share(reference.low, _BELOW) if reference else _LOW
         known = reference.crf if reference else None
         self._crf = known + _CRF_STEP if known is not None else _CRF
@@ -52,29 +56,33 @@ class Judgement:
         }
         return tuple(flag for flag in FLAGS if holds[flag])
 
-    def verdict(self, score: float) -> str:
-        """Returns `real`, `uncertain` or `fake` for a score, as calibration says."""
-        if score >= self.fake_from:
-            return "fake"
-        return "real" if score <= self.real_to else "uncertain"
+    def verdict(self, score: float, pictures: int = 1, faces: int = 1) -> str:
+        """Returns `real`, `uncertain` or `fake` for a score, as calibration says.
+
+        Args:
+            score: The mean over so many pictures of a face.
+            pictures: How many.
+            faces: How many faces of the file are judged.
+        """
+        return str(self._calibration.verdict(score, pictures, faces))
 
     def tracks(self, moments: Iterable[tuple[int, Moment]]) -> tuple[Track, ...]:
         """Groups moments by track and judges each; the highest score comes first."""
         grouped: dict[int, list[Moment]] = {}
         for number, moment in moments:
             grouped.setdefault(number, []).append(moment)
-        found = [self._track(number, tuple(all_)) for number, all_ in grouped.items()]
+        found = [
+            self._track(number, tuple(each), len(grouped))
+            for number, each in grouped.items()
+        ]
         return tuple(sorted(found, key=lambda track: (-track.score, track.number)))
 
-    def _track(self, number, moments):
-        score = mean_score(moments)
-        verdict = self.verdict(score)
+    def _track(self, number, moments, faces):
+        score, pictures = mean_score(moments), len(moments)
+        verdict = self.verdict(score, pictures, faces)
         flagged = [moment for moment in moments if moment.flags]
         if verdict == "uncertain":
-            reason = (
-                f"the score lies between {self.real_to:.3f} and {self.fake_from:.3f}, "
-                "where the validation data has both real and fake faces"
-            )
+            reason = self._open(score, pictures, faces)
         elif len(flagged) > _FLAGGED * len(moments):
             counts = {f: sum(f in m.flags for m in flagged) for f in FLAGS}
             most = max(counts, key=counts.get)
@@ -86,7 +94,43 @@ class Judgement:
             verdict = "uncertain"
         else:
             reason = ""
-        return Track(number, score, verdict, reason, moments)
+        thresholds = self._thresholds(pictures, faces)
+        return Track(number, score, verdict, reason, moments, *thresholds)
+
+    def _thresholds(self, pictures, faces):
+        """Where `real` ends and `fake` begins; `None` where neither is said."""
+        if not self._calibration.calibrated:
+            return None, None
+        level = self._calibration.level(pictures)
+        return level.real_to, level.fake_among(faces)
+
+    def _open(self, score, pictures, faces):
+        """Says why a score is uncertain."""
+        if why := self._calibration.why:
+            return (
+                f"the model is not calibrated ({why}), so that nobody knows how often "
+                "a verdict would be wrong"
+            )
+        level = self._calibration.level(pictures)
+        begins = level.fake_among(faces)
+        if score < level.fake_from:
+            what = "pictures" if level.pictures == 1 else "videos"
+            counts = f" ({level.reals} real and {level.fakes} fake {what})"
+            return (
+                f"the score lies between {level.real_to:.3f} and "
+                f"{level.fake_from:.3f}, where the validation data"
+                f"{counts if level.reals else ''} does not tell real from fake faces"
+            )
+        if begins is None:
+            return (
+                f"of one face {score:.3f} would be called fake, but this is one of "
+                f"{faces}, and the calibration does not tell how high the highest of "
+                "so many real ones may be"
+            )
+        return (
+            f"of one face {score:.3f} would be called fake, but the highest of {faces} "
+            f"real faces may reach {begins:.3f}"
+        )
 
 
 def _share(quality, share):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special
@@ -12,53 +13,150 @@ from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 from sfcl_tf.evaluation.summary import to_logit
+from sfcl_tf.evaluation.thresholds import Thresholds, fit_levels, threshold_at_fpr
 
 FILE = "calibration.json"
-RATE = 0.05
-"""Share of reals called fake, and of fakes called real, that verdicts may err by."""
-_LOG_TEMPERATURE = 5.0  # 1/150 to 150
+PRIOR = 0.5
+"""Share of fakes at which a calibrated score is the probability of a fake."""
 VERDICTS = ("real", "uncertain", "fake")
+_SLOPES = (np.exp(-5.0), np.exp(5.0))  # 1/150 to 150
+_WORSE = 0.01
+"""By how much the calibration error may rise before a fit is refused."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """What turns a model's logit into a score and a verdict.
 
+    Without a calibration the score is the sigmoid of the logit, and as nothing is
+    known of how often a verdict would err, there is none but `uncertain`.
+
     Attributes:
-        temperature: T; the score is sigmoid(logit / T).
-        real_to: Scores at or below it are called real.
-        fake_from: Scores at or above it are called fake.
-        calibrated: Whether a validation split with both classes gave these numbers;
-            if not, T is 1 and both thresholds are 0.5.
+        slope: The score is sigmoid(slope * logit + bias).
+        bias: See there.
+        levels: Thresholds by the number of pictures that a score is the mean of, the
+            first for one picture.
+        calibrated: Whether a validation split gave these numbers; if not, slope and
+            bias are 1 and 0 and all thresholds are 0.5.
+        reason: Why it is not calibrated; else empty.
+        prior: The share of fakes at which the score is a probability, whatever the
+            share was in the validation split; `None` if it is not known.
         frames: On how many frames.
-        ece_before: Calibration error there of the raw scores; NaN if unknown.
+        ece_before: Calibration error there of the raw scores; `None` if unknown.
         ece_after: Of the calibrated ones.
+        balanced_ece_before: The same with as many fakes as reals.
+        balanced_ece_after: Likewise.
         date: When.
     """
 
-    temperature: float = 1.0
-    real_to: float = 0.5
-    fake_from: float = 0.5
+    slope: float = 1.0
+    bias: float = 0.0
+    levels: tuple[Thresholds, ...] = (Thresholds(),)
     calibrated: bool = False
+    reason: str = ""
+    prior: float | None = None
     frames: int = 0
     ece_before: float | None = None
     ece_after: float | None = None
+    balanced_ece_before: float | None = None
+    balanced_ece_after: float | None = None
     date: str = ""
 
-    def score(self, logit: np.ndarray) -> np.ndarray:
-        """Returns the calibrated P(fake) of logits, of the same shape."""
-        return special.expit(np.asarray(logit, float) / self.temperature)
+    @property
+    def frame(self) -> Thresholds:
+        """Thresholds of one picture's score."""
+        return self.levels[0]
 
-    def verdict(self, score: np.ndarray) -> np.ndarray:
-        """Returns `real`, `uncertain` or `fake` for calibrated scores."""
+    @property
+    def video(self) -> Thresholds:
+        """Thresholds of the mean over a video."""
+        return self.levels[-1]
+
+    @property
+    def why(self) -> str:
+        """Why it is not calibrated; empty if it is."""
+        if self.calibrated:
+            return ""
+        return self.reason or "this was never done"
+
+    def level(self, pictures: int) -> Thresholds:
+        """Returns the thresholds of a mean over some pictures.
+
+        They are those of the largest level that has no more of them: means over fewer
+        pictures vary more, so that these err on the side of `uncertain`.
+        """
+        held = [level for level in self.levels if level.pictures <= pictures]
+        return held[-1] if held else self.levels[0]
+
+    def log_odds(self, logit: np.ndarray) -> np.ndarray:
+        """Returns calibrated log-odds of fake, of the logits' shape."""
+        return self.slope * np.asarray(logit, float) + self.bias
+
+    def score(self, logit: np.ndarray, prior: float | None = None) -> np.ndarray:
+        """Returns the calibrated P(fake) of logits, of the same shape.
+
+        Args:
+            logit: The model's.
+            prior: The share of fakes, in (0, 1), where the face comes from; without
+                it that of `self.prior`. Thresholds are for scores without it.
+        """
+        log_odds = self.log_odds(logit)
+        if prior is not None and self.prior is not None:
+            log_odds = log_odds + special.logit(prior) - special.logit(self.prior)
+        return special.expit(log_odds)
+
+    def verdict(
+        self, score: np.ndarray, pictures: int = 1, faces: int = 1
+    ) -> np.ndarray:
+        """Returns `real`, `uncertain` or `fake` for calibrated scores.
+
+        Args:
+            score: Each the mean over as many pictures of a face.
+            pictures: How many.
+            faces: How many faces of the file are judged.
+        """
         score = np.asarray(score)
-        place = np.where(score <= self.real_to, 0, 1)
-        return np.array(VERDICTS)[np.where(score >= self.fake_from, 2, place)]
+        level = self.level(pictures)
+        fake_from = level.fake_among(faces)
+        place = np.where(score <= level.real_to, 0, 1)
+        if fake_from is not None:
+            place = np.where(score >= fake_from, 2, place)
+        return np.array(VERDICTS)[place if self.calibrated else np.ones_like(place)]
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Returns it as JSON, which `from_dict` understands."""
+        between = (",", ":") if indent is None else None
+        return json.dumps(dataclasses.asdict(self), indent=indent, separators=between)
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> "Calibration":
+        """Reads what `dataclasses.asdict` or `calibration.json` gives.
+
+        One with a temperature was fitted without regard to the share of fakes, and
+        has one pair of thresholds, found on frames.
+
+        Raises:
+            ValueError: If it is no calibration.
+            TypeError: Likewise.
+        """
+        told = dict(told)
+        if "temperature" in told:
+            temperature = told.pop("temperature")
+            if not temperature > 0:
+                raise ValueError(f"a temperature of {temperature}")
+            level = Thresholds(told.pop("real_to"), told.pop("fake_from"))
+            return cls(slope=1 / temperature, levels=(level,), **told)
+        levels = tuple(
+            Thresholds(**{**each, "among": tuple(map(tuple, each["among"]))})
+            for each in told.pop("levels")
+        )
+        if not levels:
+            raise ValueError("no thresholds")
+        return cls(levels=levels, **told)
 
     def write(self, run_dir: str | Path) -> None:
         """Writes `calibration.json` beside the model."""
-        text = json.dumps(dataclasses.asdict(self), indent=1)
-        write_text(Path(run_dir) / FILE, text)
+        write_text(Path(run_dir) / FILE, self.to_json(indent=1))
 
     @classmethod
     def read(cls, run_dir: str | Path) -> "Calibration":
@@ -71,106 +169,129 @@ class Calibration:
         if not path.is_file():
             return cls()
         try:
-            return cls(**json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
+            return cls.from_dict(json.loads(path.read_text("utf-8")))
+        except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
-                f"Expected a calibration in {path}. Received: {error}. Remove it, and "
-                "run `sfcl calibrate RUN` to write it anew."
+                f"Expected a calibration in {path}. Received: {error!r}. Remove it, "
+                "and run `sfcl calibrate RUN` to write it anew."
             ) from error
 
 
 def calibrate(predictions: Predictions) -> Calibration:
-    """Finds temperature and thresholds on validation predictions.
+    """Finds slope, bias and thresholds on validation predictions.
 
-    The temperature minimises the log-loss of sigmoid(logit / T), which is convex in
-    1/T, against Platt's targets: (F + 1) / (F + 2) for each of F fakes and 1 / (R + 2)
-    for each of R reals instead of 1 and 0, since a small split that happens to be
-    separated would else ask for infinite confidence. Then `fake_from` is the lowest
-    score that at most 5 % of the reals reach, `real_to` the highest that at most 5 %
-    of the fakes do not exceed. Where they cross, both become their mean, and nothing
-    is uncertain.
+    Slope and bias minimise the log-loss of sigmoid(slope * logit + bias), which is
+    convex in both, against Platt's targets: (F + 1) / (F + 2) for each of F fakes and
+    1 / (R + 2) for each of R reals instead of 1 and 0, since a small split that
+    happens to be separated would else ask for infinite confidence. Each class weighs
+    a half, so that the share of fakes in the split does not enter the score: it is
+    P(fake) of a face that is as likely real as fake before one looks.
+
+    Then the thresholds are found, see `fit_levels`: `fake_from` is reached by at most
+    5 % of the reals, and at most 5 % of the fakes stay under `real_to`. Where they
+    cross, both become their mean, and nothing is uncertain.
+
+    It is not calibrated if there are fewer than two videos of a class, if the slope
+    lies at its bound (the scores do not tell fakes from reals, or tell them the wrong
+    way round), or if the calibration error rises.
 
     Args:
         predictions: Of the validation split.
 
     Reference:
-        Guo et al., 2017, arXiv:1706.04599, Sec. 4.2; Platt, 1999, Sec. 2.2.
+        Platt, 1999, Sec. 2.2; Guo et al., 2017, arXiv:1706.04599, Sec. 4.2.
     """
     label, logit = predictions.label, predictions.logit
-    date = time.strftime("%Y-%m-%d")
-    if not all(metrics.count_classes(label)):
-        return Calibration(frames=len(label), date=date)
-    temperature = _temperature(label, logit)
-    # On logits: scores near 1 would be rounded together.
-    fake_from = special.expit(threshold_at_fpr(label, logit / temperature, RATE))
-    # The mirror image: fakes that are as low as reals are high.
-    mirrored = threshold_at_fpr(1 - label, -logit / temperature, RATE)
-    real_to = special.expit(-mirrored)
-    if real_to >= fake_from:
-        real_to = fake_from = (real_to + fake_from) / 2
-    score = special.expit(logit / temperature)
-    return Calibration(
-        temperature,
-        float(real_to),
-        float(fake_from),
-        True,
-        len(label),
-        metrics.calibration_error(label, special.expit(logit)),
-        metrics.calibration_error(label, score),
-        date,
-    )
+    known = {"frames": len(label), "date": time.strftime("%Y-%m-%d")}
+    _, video = predictions.video_codes()
+    if reason := _missing(label, video):
+        return Calibration(reason=reason, **known)
+    slope, bias = _fit(label, logit)
+    raw, score = special.expit(logit), special.expit(slope * logit + bias)
+    errors = {
+        "ece_before": metrics.calibration_error(label, raw),
+        "ece_after": metrics.calibration_error(label, score),
+        "balanced_ece_before": metrics.balanced_ece(label, raw),
+        "balanced_ece_after": metrics.balanced_ece(label, score),
+    }
+    if reason := _refused(slope, logit, label, errors):
+        return Calibration(reason=reason, **known, **errors)
+    levels = fit_levels(label, score, video, predictions.frame_index)
+    return Calibration(slope, bias, levels, True, prior=PRIOR, **known, **errors)
 
 
-def _temperature(label, logit):
+def _missing(label, video):
+    """Says which class has too few videos for how they vary to be seen."""
+    for kind, name in ((0, "real"), (1, "fake")):
+        count = len(set(video[label == kind].tolist()))
+        if count < 2:
+            return (
+                f"the validation split has {count or 'no'} {name} video"
+                f"{'s' * (not count)}, and two are the fewest"
+            )
+    return ""
+
+
+def _fit(label, logit):
     fakes, reals = metrics.count_classes(label)
     target = np.where(label == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+    weight = 0.5 / np.where(label == 1, fakes, reals)
+    scale = float(logit.std()) or 1.0
+    z = logit / scale
 
-    def loss(log_t):
-        z = logit * np.exp(-log_t)
-        return np.mean(np.logaddexp(0, z) - target * z)
+    def loss(parameters):
+        log_odds = parameters[0] * z + parameters[1]
+        value = weight @ (np.logaddexp(0, log_odds) - target * log_odds)
+        gradient = weight * (special.expit(log_odds) - target)
+        return value, np.array([gradient @ z, gradient.sum()])
 
-    found = optimize.minimize_scalar(
+    bounds = tuple(bound * scale for bound in _SLOPES)
+    found = optimize.minimize(
         loss,
-        bounds=(-_LOG_TEMPERATURE, _LOG_TEMPERATURE),
-        method="bounded",
-        options={"xatol": 1e-9},
+        (np.clip(1.0, *bounds), 0.0),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=(bounds, (None, None)),
+        options={"ftol": 1e-15, "gtol": 1e-10},
     )
-    return float(np.exp(found.x))
+    return float(found.x[0] / scale), float(found.x[1])
 
 
-def threshold_at_fpr(label: np.ndarray, score: np.ndarray, rate: float) -> float:
-    """Returns the lowest threshold that at most a share `rate` of reals reaches.
-
-    Args:
-        label: `(N,)` of 1 = fake, 0 = real, some of them real.
-        score: `(N,)` numbers; `score >= threshold` is called fake.
-        rate: In [0, 1].
-
-    Returns:
-        One of the scores, or the next number above the highest.
-    """
-    candidates = np.unique(score)
-    candidates = np.r_[candidates, np.nextafter(candidates[-1], np.inf)]
-    reals = np.sort(score[label == 0])
-    reached = len(reals) - np.searchsorted(reals, candidates, "left")
-    return float(candidates[np.argmax(reached <= rate * len(reals))])
+def _refused(slope, logit, label, errors):
+    """Says why a fit is none; empty if it is one."""
+    low, high = _SLOPES
+    if slope <= low * (1 + 1e-6) or not np.ptp(logit):
+        return "the scores do not tell fakes from reals in the validation split"
+    if slope >= high * (1 - 1e-6):
+        return "the logits are so close together that the slope is at its bound"
+    before, after = (errors[f"balanced_ece_{when}"] for when in ("before", "after"))
+    # Platt's targets keep scores off 0 and 1 by so much even where that is right.
+    kept_off = 1 / (min(metrics.count_classes(label)) + 2)
+    if after > before + _WORSE + kept_off:
+        return f"the fit worsens the balanced ECE, from {before:.3f} to {after:.3f}"
+    return ""
 
 
 def judge(predictions: Predictions, calibration: Calibration) -> dict:
     """Tells what calibrated scores and verdicts are worth, by frame and by video.
 
+    A video's mean is judged as one over as many pictures as it has.
+
     Returns:
         `{"frame": ..., "video": ...}`, each with `uncertain`, the share of verdicts
         left open, `error`, the share of wrong ones among the others (`None` without
-        any), `ece` and `log_loss` of the calibrated scores.
+        any), `reals_called_fake` and `fakes_called_real`, shares of their classes,
+        `ece`, `balanced_ece` and `log_loss` of the calibrated scores.
     """
     score = calibration.score(predictions.logit)
-    _, codes = predictions.video_codes()
-    videos = predictions.per_video()
-    means = np.bincount(codes, score) / np.bincount(codes)
+    means, size = _means(predictions, score)
+    verdict = np.empty(len(means), object)
+    for pictures in np.unique(size):
+        rows = size == pictures
+        verdict[rows] = calibration.verdict(means[rows], int(pictures))
     return {
-        "frame": _judged(predictions.label, score, calibration),
-        "video": _judged(videos.label, means, calibration),
+        "frame": _judged(predictions.label, score, calibration.verdict(score)),
+        "video": _judged(predictions.per_video().label, means, verdict),
     }
 
 
@@ -180,48 +301,63 @@ def operating_point(
     calibration: Calibration,
     rate: float,
 ) -> dict:
-    """Tells what a threshold with a chosen false positive rate does elsewhere.
+    """Tells what thresholds with a chosen false positive rate do elsewhere.
 
     Args:
-        validation: Of the validation split, some of them real: the threshold is
-            the lowest calibrated score that at most a share `rate` of its real
-            frames reaches.
-        predictions: On which it is tried.
+        validation: Of the validation split, some of them real: a threshold is the
+            lowest calibrated score that at most a share `rate` of its real frames,
+            or of its real videos, reaches.
+        predictions: On which they are tried.
         calibration: Of the run.
         rate: The false positive rate chosen, in [0, 1].
 
     Returns:
-        `fpr`, the rate chosen, `threshold`, and by `frame` and by `video` the
-        `fpr` and `tpr` found; `None` where a class is missing.
+        The rate chosen, `fpr`; and by `frame` and by `video` the `threshold`, and
+        the `fpr` and `tpr` found; `None` where a class is missing.
     """
-    score = calibration.score(validation.logit)
-    threshold = threshold_at_fpr(validation.label, score, rate)
-    score = calibration.score(predictions.logit)
-    _, codes = predictions.video_codes()
-    means = np.bincount(codes, score) / np.bincount(codes)
-    levels = {
-        "frame": (predictions.label, score),
-        "video": (predictions.per_video().label, means),
-    }
-    found = {"fpr": rate, "threshold": threshold}
-    for level, (label, values) in levels.items():
-        rates = [
-            float((values[label == kind] >= threshold).mean())
-            if (label == kind).any()
-            else None
-            for kind in (0, 1)
-        ]
-        found[level] = dict(zip(("fpr", "tpr"), rates, strict=True))
+    found = {"fpr": rate}
+    theirs = _by_level(predictions, calibration)
+    for level, (label, values) in _by_level(validation, calibration).items():
+        threshold = threshold_at_fpr(label, values, rate)
+        label, values = theirs[level]
+        found[level] = {
+            "threshold": threshold,
+            "fpr": _share(values[label == 0] >= threshold),
+            "tpr": _share(values[label == 1] >= threshold),
+        }
     return found
 
 
-def _judged(label, score, calibration):
-    verdict = calibration.verdict(score)
+def _by_level(predictions, calibration):
+    score = calibration.score(predictions.logit)
+    means, _ = _means(predictions, score)
+    return {
+        "frame": (predictions.label, score),
+        "video": (predictions.per_video().label, means),
+    }
+
+
+def _means(predictions, score):
+    """Returns `(V,)` mean scores of the videos, and of how many frames they are."""
+    _, codes = predictions.video_codes()
+    size = np.bincount(codes)
+    return np.bincount(codes, score) / size, size
+
+
+def _judged(label, score, verdict):
     decided = verdict != "uncertain"
     wrong = (verdict == "fake") != (label == 1)
+    both = all(metrics.count_classes(label))
     return {
-        "uncertain": float(1 - decided.mean()) if len(label) else None,
-        "error": float(wrong[decided].mean()) if decided.any() else None,
+        "uncertain": _share(~decided),
+        "error": _share(wrong[decided]),
+        "reals_called_fake": _share(verdict[label == 0] == "fake"),
+        "fakes_called_real": _share(verdict[label == 1] == "real"),
         "ece": metrics.calibration_error(label, score),
+        "balanced_ece": metrics.balanced_ece(label, score) if both else None,
         "log_loss": metrics.log_loss(label, to_logit(score)),
     }
+
+
+def _share(holds):
+    return float(np.mean(holds)) if len(holds) else None

@@ -9,6 +9,7 @@ from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.plots import FAKE, GREY, INK, REAL, STYLE
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.html import number
 
 _styled = matplotlib.rc_context(STYLE)
 _GROUPS = {
@@ -21,37 +22,44 @@ _GROUPS = {
 
 @_styled
 def plot_reliability(predictions: Predictions, calibration: Calibration) -> Figure:
-    """Returns the share of fakes against the score, raw and calibrated, by frame."""
+    """Returns the share of fakes against the score, raw and calibrated, by frame.
+
+    Frames weigh as if there were as many fakes as reals.
+    """
     figure = Figure(figsize=(5.6, 5.6))
     above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     above.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="perfect")
     shown = [("raw", predictions.score, GREY, "--", "o")]
     if calibration.calibrated:
         score = calibration.score(predictions.logit)
-        name = f"calibrated, T = {calibration.temperature:.2f}"
-        shown.append((name, score, REAL, "-", "s"))
+        shown.append(("calibrated", score, REAL, "-", "s"))
+    label = predictions.label
     for name, score, color, dash, marker in shown:
-        count, share, mean = metrics.reliability(predictions.label, score)
-        error = metrics.calibration_error(predictions.label, score)
+        _, share, mean = metrics.reliability(label, score, balanced=True)
+        count, _, _ = metrics.reliability(label, score)
+        balanced, plain = (
+            error(label, score)
+            for error in (metrics.balanced_ece, metrics.calibration_error)
+        )
         above.plot(
             mean,
             share,
             color=color,
             linestyle=dash,
             marker=marker,
-            label=f"{name} (ECE {error:.3f})",
+            label=f"{name}: balanced ECE {number(balanced)}, plain {number(plain)}",
         )
         edges = np.linspace(0, 1, len(count) + 1)
         below.stairs(count, edges, color=color, linestyle=dash)
     for threshold, color in (
-        (calibration.real_to, REAL),
-        (calibration.fake_from, FAKE),
+        (calibration.frame.real_to, REAL),
+        (calibration.frame.fake_from, FAKE),
     ):
         if calibration.calibrated:
             below.axvline(threshold, color=color, linewidth=1.2, linestyle="-.")
     above.set(
         title="Does a score of 0.8 mean 80 %?",
-        ylabel="Share of fakes",
+        ylabel="Share of fakes, classes balanced",
         xlim=(-0.01, 1.01),
         ylim=(-0.02, 1.02),
     )

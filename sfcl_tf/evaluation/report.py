@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.errors import DataError
+from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 from sfcl_tf.html import CSS, flat, missing, number, percent, table
@@ -24,6 +25,7 @@ FIGURES = {
     "tpr_at_fpr_5": "TPR at FPR 5 %",
     "log_loss": "Log-loss",
     "ece": "ECE",
+    "balanced_ece": "Balanced ECE",
 }
 GROUPS = {
     "compressions": "By compression",
@@ -40,9 +42,10 @@ CAPTIONS = {
     "apart; what lies on the wrong side of the dotted line is an error.",
     "confusion": "Answers at a threshold of 0.5. Each row adds up to 100 %: the "
     "diagonal is right, the rest wrong.",
-    "reliability": "Of the frames with a score near 0.8, are 80 % fake? A calibrated "
-    "detector follows the dotted line. Below, how many frames there are; the vertical "
-    "lines are the thresholds of the verdicts.",
+    "reliability": "Of the frames with a score near 0.8, are 80 % fake, if there are "
+    "as many fakes as reals? A calibrated detector follows the dotted line. Below, how "
+    "many frames there are; the vertical lines are the thresholds of the verdicts on "
+    "one picture.",
     "groups": "AUC of each group with its 95 % interval: how far it would move if "
     "other videos of the kind were drawn.",
     "training": "Loss, AUC and learning rate by epoch. A validation loss that rises "
@@ -168,22 +171,45 @@ def _verdicts(results) -> str:
     found, verdicts = results.get("calibration"), results.get("verdicts")
     if not found or not verdicts:
         return ""
-    if not found["calibrated"]:
+    calibration = Calibration.from_dict(found)
+    if why := calibration.why:
         return (
-            '<p class="key">Not calibrated: the validation split has not both classes. '
-            "Verdicts use a threshold of 0.5.</p>"
+            f'<p class="key">Not calibrated: {escape(why)}. Scores are the sigmoid of '
+            "the logit, and every verdict is <b>uncertain</b>.</p>"
         )
     told = [
-        f"of the {level}s {percent(each['uncertain'])} are left uncertain, and "
-        f"{percent(each['error'])} of the other verdicts are wrong"
-        for level, each in verdicts.items()
+        f"of the {name}s <b>real</b> up to {level.real_to:.3f} and <b>fake</b> from "
+        f"{level.fake_from:.3f}, which leaves {percent(each['uncertain'])} "
+        f"<b>uncertain</b>; {percent(each['error'])} of the other verdicts are wrong"
+        f"{_wrong(each)}"
+        for (name, each), level in zip(
+            verdicts.items(), (calibration.frame, calibration.video), strict=True
+        )
     ]
+    prior = (
+        "the prior is not known, that of the validation frames"
+        if calibration.prior is None
+        else f"for a prior of {calibration.prior:g}: they are the probability of a "
+        "fake if so large a share of the faces are fakes"
+    )
+    frame = verdicts["frame"]
     return (
-        f'<p class="key">Verdicts, by thresholds of the validation split: <b>fake</b> '
-        f"from a score of {found['fake_from']:.3f}, <b>real</b> up to "
-        f"{found['real_to']:.3f}, <b>uncertain</b> between. Here {'; '.join(told)}. "
-        f"Scores are calibrated by a temperature of {found['temperature']:.3f}: the "
-        f"calibration error by frame is {verdicts['frame']['ece']:.3f}.</p>"
+        '<p class="key">Verdicts, by thresholds of the validation split: '
+        f"{'; '.join(told)}. Where a file shows several faces, fake begins higher. "
+        f"Scores are sigmoid({calibration.slope:.4g} * logit "
+        f"{calibration.bias:+.4g}), {prior}. Their calibration error by frame is "
+        f"{number(frame['ece'])} with as many fakes as here, and "
+        f"{number(frame.get('balanced_ece'))} with as many fakes as reals.</p>"
+    )
+
+
+def _wrong(verdicts) -> str:
+    """Shares of the classes that are called wrongly; not told of earlier results."""
+    if "reals_called_fake" not in verdicts:
+        return ""
+    return (
+        f" ({percent(verdicts['reals_called_fake'])} of the reals, "
+        f"{percent(verdicts['fakes_called_real'])} of the fakes)"
     )
 
 
@@ -234,9 +260,10 @@ def _figures(results, predictions) -> str:
     return text + (
         "<p>Each method's fakes are set against all reals. A video's score is the mean "
         "of its frames'. AUC, AP, accuracy, TPR: 1 is perfect. EER, log-loss (nats), "
-        "calibration error (ECE): 0 is perfect. Chance is 0.5 for AUC, EER and "
-        "balanced accuracy. Intervals are by video: how far AUC would move on other "
-        f"videos; under {LEAST_VIDEOS} of a class are too few to tell.</p>"
+        "calibration error (ECE; balanced: with as many fakes as reals): 0 is perfect. "
+        "Chance is 0.5 for AUC, EER and balanced accuracy. Intervals are by video: how "
+        f"far AUC would move on other videos; under {LEAST_VIDEOS} of a class are too "
+        "few to tell.</p>"
     )
 
 

@@ -168,7 +168,7 @@ def draw(predictions, results, history, folder: Path, examples=()) -> None:
     """Draws what results can show into a folder, as PNG and SVG."""
     folder.mkdir(exist_ok=True)
     summary = results["summary"]
-    calibration = Calibration(**results["calibration"])
+    calibration = Calibration.from_dict(results["calibration"])
     figures = {
         "roc": plots.plot_roc(predictions, summary),
         "scores": plots.plot_scores(predictions),

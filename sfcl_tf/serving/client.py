@@ -86,6 +86,10 @@ class Answer:
         status: Why there is no score; empty if there is one.
         real_to: Scores up to it are called real; NaN of a server that does not tell.
         fake_from: Scores from it on are called fake; likewise.
+        video_real_to: The same for means over a video; NaN of an earlier export.
+        video_fake_from: Likewise, where the video shows one face.
+        calibration: All thresholds, as JSON for `sfcl_tf.evaluation.Calibration`;
+            empty of an earlier export.
     """
 
     logit: float
@@ -94,6 +98,9 @@ class Answer:
     status: str
     real_to: float
     fake_from: float
+    video_real_to: float
+    video_fake_from: float
+    calibration: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,13 +315,14 @@ class Client:
     def _answers(self, call):
         import tensorflow as tf
 
-        outputs = {
-            name: tf.make_ndarray(tensor)[:, 0]
+        outputs = {  # of each picture, or of its only face
+            name: tf.make_ndarray(tensor).reshape(tensor.tensor_shape.dim[0].size)
             for name, tensor in self._reply(call).outputs.items()
         }
-        unknown = np.full_like(outputs["score"], np.nan)
+        count = len(outputs["score"])
         columns = [
-            outputs.get(field.name, unknown) for field in dataclasses.fields(Answer)
+            outputs.get(field.name, [b"" if field.type is str else np.nan] * count)
+            for field in dataclasses.fields(Answer)
         ]
         for row in zip(*columns, strict=True):
             yield Answer(

@@ -15,6 +15,7 @@ _FIGURES = {
     "balanced_acc": "balanced accuracy",
     "tpr_at_fpr_5": "TPR at FPR 5 %",
 }
+_SEVERAL = (2, 4, 16)  # faces
 
 
 def model_card(
@@ -30,7 +31,7 @@ def model_card(
 
     Args:
         config: The run's configuration.
-        calibration: Its temperature and thresholds.
+        calibration: Its slope, bias and thresholds.
         environment: `env.json`, or what there is of it.
         results: `results.json` of the run's own test split, or what there is of it.
     """
@@ -64,7 +65,7 @@ def model_card(
         "",
         "## Score and verdict",
         "",
-        _told(calibration),
+        *_told(calibration),
         "",
         "## Measured",
         "",
@@ -82,17 +83,54 @@ def _kind(weights):
 
 
 def _told(calibration):
-    if not calibration.calibrated:
-        return (
-            "Not calibrated: the score is the sigmoid of the logit, called fake from "
-            "0.5 on."
-        )
-    return (
-        f"score = sigmoid(logit / {calibration.temperature:.4g}), calibrated on "
-        f"{calibration.frames} validation frames ({calibration.date}). Called real up "
-        f"to {calibration.real_to:.4g}, fake from {calibration.fake_from:.4g}, and "
-        "uncertain in between."
+    if why := calibration.why:
+        return [
+            f"Not calibrated ({why}): the score is the sigmoid of the logit, and every "
+            "verdict is *uncertain*, as nobody knows how often another would be wrong."
+        ]
+    prior = (
+        "its prior is unknown, that of the validation frames"
+        if calibration.prior is None
+        else f"for a prior of {calibration.prior:g}: it is the probability of a fake "
+        "where so large a share of the faces are fakes. For a share p, add log(p / (1 "
+        "- p)) to its log-odds"
     )
+    rows = [
+        (
+            level.pictures,
+            f"{level.real_to:.4g}",
+            *(_among(level, faces) for faces in (1, *_SEVERAL)),
+            f"{level.reals or _UNKNOWN} / {level.fakes or _UNKNOWN}",
+        )
+        for level in calibration.levels
+    ]
+    several = (f"fake from, {faces} faces" for faces in _SEVERAL)
+    return [
+        f"score = sigmoid({calibration.slope:.4g} * logit {calibration.bias:+.4g}), "
+        f"calibrated on {calibration.frames} validation frames ({calibration.date}), "
+        f"{prior}. Calibration error there, raw and calibrated: "
+        f"{_error(calibration, 'ece')}; with as many fakes as reals "
+        f"{_error(calibration, 'balanced_ece')}.",
+        "",
+        "A mean over so many pictures of a face, or more, is called real up to the "
+        "one threshold, fake from the other on, and uncertain in between; at most 5 % "
+        "of the validation split's real and 5 % of its fake faces are called wrongly. "
+        "Where several faces are judged, fake begins higher.",
+        "",
+        *_table(
+            ("pictures", "real up to", "fake from", *several, "of real / fake"), rows
+        ),
+    ]
+
+
+def _among(level, faces):
+    start = level.fake_among(faces)
+    return _UNKNOWN if start is None else f"{start:.4g}"
+
+
+def _error(calibration, name):
+    errors = (getattr(calibration, f"{name}_{when}") for when in ("before", "after"))
+    return " -> ".join(_UNKNOWN if e is None else f"{e:.3f}" for e in errors)
 
 
 def _measured(summary):

@@ -38,7 +38,7 @@ def export_savedmodel(
             it exists.
         check: Called with the directory before it is renamed to `path`; what it
             raises keeps the model from being published.
-        calibration: Temperature and thresholds; none are 1 and 0.5.
+        calibration: Slope, bias and thresholds; none for the plain sigmoid.
         extra: Files for `assets.extra/`, by name.
 
     Returns:

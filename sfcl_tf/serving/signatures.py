@@ -108,7 +108,8 @@ class Signatures:
         """Scores face crops, `(B,)` of JPEG or PNG bytes.
 
         Returns:
-            `logit` and `score`, `(B,)` float32, `verdict` and `status`, `(B,)` string.
+            `logit` and `score`, `(B,)` float32, `verdict`, of this picture alone, and
+            `status`, `(B,)` string.
         """
         _bound(tf.size(image_bytes))
         return self._score(*self._prepare(image_bytes))
@@ -126,8 +127,11 @@ class Signatures:
             boxes: `(B, N, 4)` float32 x0, y0, x1, y1 in pixels; unused rows -1.
 
         Returns:
-            As for crops, each `(B, N)`; and the verdicts' thresholds, `real_to` and
-            `fake_from`, `(B, N)` float32, for whoever averages scores.
+            As for crops, each `(B, N)`; the thresholds of these verdicts, `real_to`
+            and `fake_from`, `(B, N)` float32; and for whoever averages scores over a
+            video those of its mean, `video_real_to` and `video_fake_from`, likewise.
+            `calibration` `(B,)` string is JSON that has the thresholds of means over
+            fewer pictures, and of several faces.
         """
         tf.debugging.assert_equal(
             tf.shape(image_bytes)[0],
@@ -143,10 +147,13 @@ class Signatures:
         inputs = [tf.reshape(x, (-1, *x.shape[2:])) for x in inputs]
         answers = self._score(inputs, tf.reshape(status, (-1,)))
         answers = {n: tf.reshape(x, (frames, faces)) for n, x in answers.items()}
-        for name in ("real_to", "fake_from"):
-            threshold = tf.constant(getattr(self._calibration, name), tf.float32)
-            answers[name] = tf.fill((frames, faces), threshold)
-        return answers
+        calibration = self._calibration
+        for prefix, level in (("", calibration.frame), ("video_", calibration.video)):
+            for name in ("real_to", "fake_from"):
+                threshold = tf.constant(getattr(level, name), tf.float32)
+                answers[prefix + name] = tf.fill((frames, faces), threshold)
+        told = tf.fill((frames,), calibration.to_json())
+        return answers | {"calibration": told}
 
     def features(self, image_bytes):
         """Gives what the last layer sees of face crops, for search and for drift.
@@ -179,7 +186,7 @@ class Signatures:
         _bound(tf.size(image_bytes))
         inputs, status = self._prepare(image_bytes)
         found = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
-        score = tf.sigmoid(found["logit"] / self._calibration.temperature)
+        score = self._calibrated(found["logit"])
         return found | {"score": score, "status": status}
 
     def _run(self, image, sida):
@@ -207,15 +214,21 @@ class Signatures:
 
     def _score(self, inputs, status):
         logit = _of_usable(self._forward, inputs, status)["logit"]
-        score = tf.sigmoid(logit / self._calibration.temperature)
-        verdict = tf.where(score >= self._calibration.fake_from, "fake", "uncertain")
-        verdict = tf.where(score <= self._calibration.real_to, "real", verdict)
+        score = self._calibrated(logit)
+        verdict = tf.fill(tf.shape(score), "uncertain")
+        if self._calibration.calibrated:
+            level = self._calibration.frame
+            verdict = tf.where(score <= level.real_to, "real", verdict)
+            verdict = tf.where(score >= level.fake_from, "fake", verdict)
         return {
             "logit": logit,
             "score": score,
             "verdict": tf.where(tf.equal(status, ""), verdict, ""),
             "status": status,
         }
+
+    def _calibrated(self, logit):
+        return tf.sigmoid(self._calibration.slope * logit + self._calibration.bias)
 
     def _from_encoded(self, image_bytes):
         return self._each(self._prepare_encoded, image_bytes)

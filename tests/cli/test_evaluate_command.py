@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 
 from sfcl_tf.cli import main
@@ -12,6 +13,7 @@ def read(path):
 
 
 def test_a_run_is_evaluated_by_its_calibration_and_it_is_noted(make_run, capsys):
+    keras.utils.set_random_seed(7)  # weights that happen to find fakes
     run = make_run("one")
     assert main(["calibrate", str(run)]) == 0
     assert main(["evaluate", str(run), "--fpr", "0.1"]) == 0
@@ -22,7 +24,10 @@ def test_a_run_is_evaluated_by_its_calibration_and_it_is_noted(make_run, capsys)
     assert set(results["verdicts"]["video"]) == {
         "uncertain",
         "error",
+        "reals_called_fake",
+        "fakes_called_real",
         "ece",
+        "balanced_ece",
         "log_loss",
     }
     lines = (run / "evaluations.jsonl").read_text().splitlines()
@@ -32,7 +37,10 @@ def test_a_run_is_evaluated_by_its_calibration_and_it_is_noted(make_run, capsys)
         ("ff_c23", "test"),
     ]
     out = capsys.readouterr().out
-    assert "Verdicts" in out
+    assert "for a prior of 0.5; balanced ECE" in out
+    for level in ("frame", "video"):
+        assert f"Verdicts    by {level} real up to" in out
+        assert f"Threshold   by {level}" in out
     assert "reaches 10.00 % of the validation split's reals" in out
     assert "Baseline" not in out
     html = (run / "report.html").read_text()

@@ -12,6 +12,7 @@ from sfcl_tf.config import to_toml
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import measure_training_data
+from sfcl_tf.evaluation.thresholds import Thresholds
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,18 @@ def run(tmp_path_factory):
         )
     model.save(folder / "model.keras")
     (folder / "config.toml").write_text(to_toml(config), "utf-8")
-    Calibration(2.0, 0.3, 0.7, True, 64).write(folder)
+    calibration = Calibration(
+        slope=0.5,
+        bias=0.1,
+        levels=(
+            Thresholds(0.3, 0.7, 1, ((2, 0.8), (16, 0.9)), 32, 32),
+            Thresholds(0.4, 0.6, 4, ((2, 0.7), (16, 0.8)), 8, 8),
+        ),
+        calibrated=True,
+        prior=0.5,
+        frames=64,
+    )
+    calibration.write(folder)
     pipeline = InputPipeline(small_manifest(folder.parent / "records"), config)
     crops = pipeline.spread_crops("train", 4, 2)
     measure_training_data(crops, config.data.margin).write(folder)

@@ -1,6 +1,8 @@
 """The detector: the same numbers by every engine, whatever it is asked beside."""
 
 import dataclasses
+import json
+import math
 import shutil
 import subprocess
 import sys
@@ -16,8 +18,11 @@ from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.video import decode
 from sfcl_tf.detect import Detector, Looking
+from sfcl_tf.detect.models import Score, ServedModel
+from sfcl_tf.detect.report import limits, summary
 from sfcl_tf.errors import DataError, ModelError, UsageError
 from sfcl_tf.evaluation import Calibration, Predictor
+from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.models import load_model
 
 
@@ -151,11 +156,50 @@ def test_a_server_agrees(detector, exported, clips, run):
         explained = found.model.explain(np.full((64, 64, 3), 99, np.uint8))
     np.testing.assert_allclose(scores(result), scores(expected), atol=1e-5)
     assert (result.verdict, result.reason) == (expected.verdict, expected.reason)
+    assert found.model.calibration == Calibration.read(run)
     assert result.real_to == pytest.approx(expected.real_to)
     assert result.fake_from == pytest.approx(expected.fake_from)
     assert explained["heatmap"].ndim == 2
     with pytest.raises(ModelError, match=r"UNAVAILABLE|DEADLINE"):
         Detector.connect("127.0.0.1:1").predict(clips / "face.png")
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "verdict", "shown"),
+    [((0.3, 0.7), "fake", (0.3, 0.7)), ((0.5, 0.5), "uncertain", (None, None))],
+)
+def test_a_server_of_an_earlier_export_has_one_pair_of_thresholds(
+    clips, thresholds, verdict, shown
+):
+    pytest.importorskip("grpc")
+    from sfcl_tf.serving.client import Answer
+
+    class Earlier:
+        """Answers as exports did that told the thresholds of pictures alone."""
+
+        def score(self, regions):
+            for _ in regions:
+                told = (math.nan, math.nan, "")
+                yield Answer(1.0, 0.75, "fake", "", *thresholds, *told)
+
+    result = Detector(ServedModel(Earlier(), "earlier")).predict(clips / "face.mp4")
+    assert (result.verdict, result.score) == (verdict, pytest.approx(0.75))
+    assert (result.real_to, result.fake_from) == shown
+
+
+def test_a_run_with_a_temperature_is_judged_by_its_one_pair(run, clips, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    told = {"temperature": 2.0, "real_to": 0.0, "fake_from": 1e-6, "calibrated": True}
+    told |= {"frames": 9, "ece_before": 0.2, "ece_after": 0.1, "date": "2026-01-01"}
+    (copy / "calibration.json").write_text(json.dumps(told))
+    found = Detector.load(copy, "tensorflow")
+    for name in ("face.mp4", "face.png"):
+        result = found.predict(clips / name)
+        logits = np.array([moment.logit for moment in moments(result)])
+        np.testing.assert_allclose(scores(result), 1 / (1 + np.exp(-logits / 2)))
+        assert (result.real_to, result.fake_from) == (0.0, 1e-6)
+    assert "prior" not in limits(found.model)
+    assert "its prior is unknown" in found.model.card
 
 
 def test_arrays_files_and_lists(detector, clips, astronaut):
@@ -210,6 +254,35 @@ def test_faces_are_counted_and_small_ones_are_not_scored(detector, astronaut):
     result = detector.predict(small)
     assert (result.status, result.verdict) == ("no_face", "no_face")
     assert "under 46 pixels" in result.reason or "no face" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict", "told"),
+    [
+        ((0.75, 0.1), "uncertain", "the highest of 2 real faces may reach 0.800"),
+        ((0.85, 0.1), "fake", "1 of 2 faces is called fake"),
+        ((0.85, 0.9), "fake", "2 of 2 faces are called fake"),
+        ((0.2, 0.1), "real", ""),
+    ],
+)
+def test_each_face_more_is_a_chance_of_a_false_alarm(
+    detector, astronaut, monkeypatch, scores, verdict, told
+):
+    def fixed(faces):
+        for _, score in zip(faces, scores, strict=True):
+            yield Score(0.0, score)
+
+    monkeypatch.setattr(detector.model, "scores", fixed)
+    wall = np.full((400, 1000, 3), 90, np.uint8)
+    wall[40:340, 40:340] = astronaut
+    wall[40:340, 600:900] = astronaut[:, ::-1]
+    result = detector.predict(wall)
+    assert result.verdict == verdict
+    assert result.faces_fake == sum(score > 0.8 for score in scores)
+    assert told in result.reason
+    assert (result.real_to, result.fake_from) == (0.3, 0.8)
+    assert told in summary(result)
+    assert told in json.loads(result.to_json())["reason"]
 
 
 def test_files_are_read_in_a_process_of_their_own(run, clips, detector):
@@ -284,7 +357,7 @@ def test_a_damaged_video_is_not_called_real(detector, clips, tmp_path, monkeypat
     for place in places[20:23]:
         data[place : place + 8] = b"\xff" * 8  # the length of its first unit
     (tmp_path / "damaged.mp4").write_bytes(data)
-    real = Calibration(1.0, 0.98, 0.99, True, 1)
+    real = Calibration(levels=(Thresholds(0.98, 0.99),), calibrated=True)
     monkeypatch.setattr(detector.model, "calibration", real)
     monkeypatch.setattr(detector.model, "reference", None)
     assert detector.predict(clips / "face.mp4").damaged == 0
@@ -332,7 +405,7 @@ def test_another_run_than_the_one_that_is_served_is_told(
     from serving import servers
 
     other = shutil.copytree(run, tmp_path / "other")
-    Calibration(2.0, 0.1, 0.2, True, 64).write(other)
+    Calibration(levels=(Thresholds(0.1, 0.2),), calibrated=True).write(other)
     with servers.desk(exported.parent) as server:
         detector = Detector.connect(server.address, run=other)
         with pytest.raises(ModelError, match="another one"):

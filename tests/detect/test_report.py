@@ -137,6 +137,7 @@ def test_the_index_lists_the_worst_first(found, tmp_path):
 
 def test_what_a_model_is_worth_is_said(detector, run, tmp_path):
     assert "frame AUC is 0.900." in limits(detector.model)
+    assert "if 50.0% of the faces one looks at are fakes" in limits(detector.model)
     copy = shutil.copytree(run, tmp_path / "run")
     results = json.loads((copy / "results.json").read_text())
     results["summary"]["frame"]["intervals"]["auc"] = [0.4, 1.0]
@@ -144,7 +145,7 @@ def test_what_a_model_is_worth_is_said(detector, run, tmp_path):
     (copy / "calibration.json").unlink()
     text = limits(Detector.load(copy, "tensorflow").model)
     assert "may be chance" in text
-    assert "not calibrated" in text
+    assert "not calibrated (this was never done), so all it says is uncertain" in text
     config = copy / "config.toml"
     config.write_text(config.read_text().replace('"ff_c23"', '"demo"'))
     assert "means nothing" in limits(Detector.load(copy, "tensorflow").model)

@@ -10,8 +10,17 @@ import pytest
 from sfcl_tf.data.quality import Quality, measure
 from sfcl_tf.detect.results import FLAGS, Moment, Result
 from sfcl_tf.detect.verdict import Judgement
+from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
+from sfcl_tf.evaluation.thresholds import Thresholds
 
+CALIBRATION = Calibration(
+    levels=(
+        Thresholds(0.3, 0.7, 1, ((2, 0.8), (16, 0.95))),
+        Thresholds(0.4, 0.6, 4, ((2, 0.7), (16, 0.85))),
+    ),
+    calibrated=True,
+)
 GOOD = Quality(size=200, sharpness=20, brightness=120, detail=1)
 
 
@@ -24,7 +33,7 @@ def judgement():
     low = Quality(size=100, sharpness=12.5, brightness=75, detail=0.625)
     curve = np.zeros((2, 192))
     reference = Reference(100, (5, 5), low, low, 23.0, curve, curve)
-    return Judgement(0.3, 0.7, reference)
+    return Judgement(CALIBRATION, reference)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,49 @@ def test_the_verdict_is_that_of_the_mean(judgement, score, verdict):
     # The mean of floats may lie a bit beside a threshold.
     assert judgement.verdict(score) == verdict
     assert track.number == 4
+
+
+def track_of(scores, number=0):
+    return [(number, moment(n, score)) for n, score in enumerate(scores)]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "verdict"), [(1, "uncertain"), (3, "uncertain"), (4, "fake")]
+)
+def test_a_mean_is_judged_as_one_over_so_many_pictures(judgement, pictures, verdict):
+    (track,) = judgement.tracks(track_of([0.65] * pictures))
+    assert track.verdict == verdict
+    expected = (0.4, 0.6) if pictures == 4 else (0.3, 0.7)
+    assert (track.real_to, track.fake_from) == expected
+    assert ("between 0.300 and 0.700" in track.reason) == (pictures < 4)
+
+
+@pytest.mark.parametrize(
+    ("faces", "verdict"),
+    [(1, "fake"), (2, "fake"), (3, "uncertain"), (17, "uncertain")],
+)
+def test_fake_begins_higher_among_several_faces(judgement, faces, verdict):
+    moments = track_of([0.8] * 4)
+    for number in range(1, faces):
+        moments += track_of([0.1] * 4, number)
+    first, *rest = judgement.tracks(moments)
+    assert first.verdict == verdict
+    assert {track.verdict for track in rest} <= {"real"}
+    if faces == 3:
+        assert first.fake_from == 0.85
+        assert "highest of 3 real faces may reach 0.850" in first.reason
+    if faces == 17:
+        assert first.fake_from is None
+        assert "one of 17" in first.reason
+
+
+def test_without_a_calibration_nothing_is_claimed():
+    judgement = Judgement(Calibration(reason="it was one video"), None)
+    for score in (0.01, 0.99):
+        (track,) = judgement.tracks(track_of([score]))
+        assert track.verdict == judgement.verdict(score) == "uncertain"
+        assert "not calibrated (it was one video)" in track.reason
+        assert (track.real_to, track.fake_from) == (None, None)
 
 
 def test_the_track_with_the_highest_score_comes_first(judgement):
@@ -123,6 +175,13 @@ def test_json_gives_back_the_same_result(judgement):
     )
     again = Result.from_dict(json.loads(result.to_json()))
     assert again == result
+    assert [track.fake_from for track in again.tracks] == [0.8, 0.8]
+    # As it was kept before faces had thresholds of their own.
+    earlier = json.loads(result.to_json())
+    for track in earlier["tracks"]:
+        del track["real_to"], track["fake_from"]
+    del earlier["faces_fake"]
+    assert Result.from_dict(earlier).tracks[0].fake_from is None
     timeless = dataclasses.replace(moments[0][1], time=math.nan)
     told = dataclasses.replace(result, tracks=judgement.tracks([(0, timeless)]))
     text = told.to_json()

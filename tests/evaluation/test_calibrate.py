@@ -1,135 +1,162 @@
+"""From logits to probabilities, and what is refused as a calibration."""
+
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
+from small_predictions import make, overconfident, videos
 
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import metrics
-from sfcl_tf.evaluation.calibrate import (
-    Calibration,
-    calibrate,
-    judge,
-    operating_point,
-    threshold_at_fpr,
-)
-from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.evaluation.calibrate import Calibration, calibrate
 
 
-def make(label, logit, video=None):
-    n = len(label)
-    method = np.where(np.asarray(label) == 1, "swap", "real")
-    video = np.arange(n) if video is None else video
-    same = (["d"] * n, ["val"] * n, method, [f"v{v}" for v in video], range(n))
-    return Predictions(*map(list, same), np.zeros(n), [0] * n, label, logit)
-
-
-def overconfident(n=4000, factor=3.0):
-    """Logits that are `factor` times as large as they should be."""
-    rng = np.random.default_rng(0)
-    true = rng.normal(scale=1.5, size=n)
-    label = (rng.uniform(size=n) < special.expit(true)).astype(int)
-    return make(label, factor * true)
-
-
-def test_temperature_undoes_overconfidence():
+def test_the_fit_undoes_overconfidence():
     found = calibrate(overconfident())
     assert found.calibrated
-    assert found.temperature == pytest.approx(3, rel=0.1)
+    assert found.slope == pytest.approx(1 / 3, rel=0.1)
     assert found.ece_after < 0.03 < found.ece_before
 
 
-def test_temperature_is_the_best_of_all():
+def test_slope_and_bias_are_the_best_of_all():
     predictions = overconfident(500)
     found = calibrate(predictions)
+    label = predictions.label
+    weight = 0.5 / np.bincount(label)[label]
 
-    def loss(temperature):
-        return metrics.log_loss(predictions.label, predictions.logit / temperature)
+    def loss(slope, bias):
+        log_odds = slope * predictions.logit + bias
+        return weight @ np.logaddexp(0, np.where(label == 1, -log_odds, log_odds))
 
-    grid = np.exp(np.linspace(-2.9, 2.9, 2000))
+    slopes, biases = np.exp(np.linspace(-2.9, 2.9, 100)), np.linspace(-2, 2, 101)
+    best = min(loss(slope, bias) for slope in slopes for bias in biases)
     # Platt's targets move it by 1 part in 500 or so.
-    assert loss(found.temperature) <= min(map(loss, grid)) + 1e-4
+    assert loss(found.slope, found.bias) <= best + 1e-4
+
+
+@pytest.mark.parametrize("repeats", [1, 4])
+def test_a_score_does_not_hold_the_share_of_fakes_in_validation(repeats):
+    one = videos(np.random.default_rng(0), 140, 140)
+    real, fake = (np.flatnonzero(one.label == kind) for kind in (0, 1))
+    rows = np.r_[np.tile(fake, repeats), real]
+    found = calibrate(make(one.label[rows], one.logit[rows] + 0.7))
+    # On as many fakes as reals, whatever it was fitted on.
+    score = found.score(one.logit + 0.7)
+    assert metrics.calibration_error(one.label, score) < 0.025
+    assert found.score(0.7) == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_prior_is_told_and_another_one_can_be_asked_for():
+    rng = np.random.default_rng(0)
+    found = calibrate(videos(rng, 140, 560))
+    assert found.prior == 0.5
+    test = videos(rng, 140, 560)
+    plain = found.score(test.logit)
+    assert metrics.balanced_ece(test.label, plain) < 0.03
+    assert metrics.calibration_error(test.label, plain) > 0.15
+    assert found.balanced_ece_after < 0.03 < 0.15 < found.ece_after
+    shifted = found.score(test.logit, prior=0.8)
+    assert metrics.calibration_error(test.label, shifted) < 0.03
+    np.testing.assert_allclose(found.score(test.logit, prior=0.5), plain)
 
 
 def test_separated_validation_data_do_not_ask_for_infinite_confidence():
     label = np.arange(20) % 2
     found = calibrate(make(label, 8.0 * label - 4))
+    assert found.calibrated
     assert found.score(4.0) == pytest.approx(11 / 12, abs=1e-6)
 
 
-def test_verdicts_err_by_at_most_five_percent_on_validation():
-    predictions = overconfident()
-    found = calibrate(predictions)
-    score = found.score(predictions.logit)
-    reals, fakes = score[predictions.label == 0], score[predictions.label == 1]
-    assert 0.045 < (reals >= found.fake_from).mean() <= 0.05
-    assert 0.045 < (fakes <= found.real_to).mean() <= 0.05
-    assert found.real_to < found.fake_from
-    verdict = found.verdict([found.real_to, (found.real_to + found.fake_from) / 2, 1.0])
-    assert verdict.tolist() == ["real", "uncertain", "fake"]
-
-
-def test_thresholds_that_cross_become_one():
-    rng = np.random.default_rng(1)
-    label = np.arange(400) % 2
-    found = calibrate(make(label, 20 * label - 10 + rng.normal(size=400)))
-    assert found.real_to == found.fake_from == pytest.approx(0.5, abs=0.05)
-    assert set(found.verdict(np.linspace(0, 1, 50))) == {"real", "fake"}
-    assert found.verdict(found.fake_from) == "fake"
-
-
-@pytest.mark.parametrize("label", [[0, 0], [1, 1], []])
-def test_one_class_leaves_the_threshold_at_a_half(label):
-    found = calibrate(make(label, [0.3, -0.2][: len(label)]))
+@pytest.mark.parametrize(
+    ("label", "video", "reason"),
+    [
+        ([0, 0], None, "no fake videos"),
+        ([1, 1], None, "no real videos"),
+        ([], None, "no real videos"),
+        ([0, 0, 1, 1], [0, 0, 1, 2], "1 real video,"),
+    ],
+)
+def test_too_few_videos_calibrate_nothing(label, video, reason):
+    found = calibrate(make(label, [0.3, -0.2, 0.1, 0.4][: len(label)], video))
     assert not found.calibrated
-    assert (found.temperature, found.real_to, found.fake_from) == (1, 0.5, 0.5)
-    assert found.verdict([0.4, 0.5]).tolist() == ["real", "fake"]
+    assert reason in found.why
+    assert (found.slope, found.bias, found.prior) == (1, 0, None)
+    assert (found.frame.real_to, found.video.fake_from) == (0.5, 0.5)
 
 
-@settings(deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([0, 0.01, 0.05, 0.5, 1]))
-def test_threshold_is_the_lowest_with_few_enough_false_alarms(seed, rate):
-    rng = np.random.default_rng(seed)
-    score = np.round(rng.uniform(size=30), 1)
-    label = np.r_[0, rng.integers(0, 2, 29)]
-    found = threshold_at_fpr(label, score, rate)
-    reals = score[label == 0]
-    assert (reals >= found).mean() <= rate
-    lower = score[score < found]
-    if lower.size:
-        assert (reals >= lower.max()).mean() > rate
+def misled(rng):
+    """Scores that are right, but for a few reals with the highest by far."""
+    true = rng.normal(scale=1.5, size=4000)
+    label = (rng.uniform(size=4000) < special.expit(true)).astype(int)
+    return make(np.r_[label, np.zeros(40, int)], np.r_[true, np.full(40, 20.0)])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: make(p.label, -p.logit), "do not tell fakes from reals"),
+        (lambda p: make(p.label, 0 * p.logit), "do not tell fakes from reals"),
+        (lambda p: make(p.label, 1e-4 * p.logit), "at its bound"),
+        (lambda p: misled(np.random.default_rng(0)), "worsens the balanced ECE"),
+    ],
+)
+def test_a_fit_that_is_none_is_called_uncalibrated(change, reason):
+    found = calibrate(change(overconfident(1000)))
+    assert not found.calibrated
+    assert reason in found.why
+    np.testing.assert_allclose(found.score([-1.0, 2.0]), special.expit([-1.0, 2.0]))
+    assert (found.frame.real_to, found.frame.fake_from) == (0.5, 0.5)
+
+
+def test_without_a_calibration_there_is_no_verdict():
+    assert set(Calibration().verdict([0.0, 0.4, 0.6, 1.0])) == {"uncertain"}
+    assert Calibration().why
 
 
 def test_written_and_read_it_is_the_same(tmp_path):
     found = calibrate(overconfident(200))
     found.write(tmp_path)
     assert Calibration.read(tmp_path) == found
+    assert Calibration.from_dict(dataclasses.asdict(found)) == found
     assert Calibration.read(tmp_path / "elsewhere") == Calibration()
-    (tmp_path / "calibration.json").write_text('{"temperature": 1, "typo": 2}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"temperature": 1, "typo": 2}',
+        '{"temperature": 0, "real_to": 0.5, "fake_from": 0.5}',
+        '{"temperature": "hot", "real_to": 0.5, "fake_from": 0.5}',
+        '{"levels": []}',
+        '{"levels": [{"real_to": 0.5}]}',
+        "{}",
+        "[1]",
+        "{",
+    ],
+)
+def test_a_damaged_calibration_is_told(tmp_path, text):
+    (tmp_path / "calibration.json").write_text(text)
     with pytest.raises(ModelError, match="Remove it"):
         Calibration.read(tmp_path)
 
 
-def test_a_chosen_rate_is_kept_on_validation_and_tried_elsewhere():
-    validation = overconfident()
-    calibration = calibrate(validation)
-    found = operating_point(validation, validation, calibration, 0.01)
-    assert 0.005 < found["frame"]["fpr"] <= 0.01
-    score = calibration.score(validation.logit)
-    reached = score[validation.label == 1] >= found["threshold"]
-    assert found["frame"]["tpr"] == reached.mean()
-    fakes = validation.select(validation.label == 1)
-    assert operating_point(validation, fakes, calibration, 0.01)["video"]["fpr"] is None
-
-
-def test_verdicts_are_judged_by_frame_and_by_video():
-    calibration = Calibration(1.0, 0.2, 0.8, True)
-    logit = special.logit([0.1, 0.9, 0.9, 0.5])
-    found = judge(make([0, 0, 1, 1], logit, video=[0, 0, 1, 1]), calibration)
-    assert found["frame"]["uncertain"] == 0.25
-    assert found["frame"]["error"] == pytest.approx(1 / 3)
-    # Both videos' means lie between the thresholds.
-    assert (found["video"]["uncertain"], found["video"]["error"]) == (1.0, None)
+def test_a_calibration_with_a_temperature_is_read_as_it_was_meant(tmp_path):
+    told = {"temperature": 4.0, "real_to": 0.3, "fake_from": 0.7, "calibrated": True}
+    told |= {"frames": 64, "ece_before": 0.2, "ece_after": 0.1, "date": "2026-01-01"}
+    (tmp_path / "calibration.json").write_text(json.dumps(told))
+    found = Calibration.read(tmp_path)
+    np.testing.assert_allclose(found.score([-2.0, 6.0]), special.expit([-0.5, 1.5]))
+    for pictures in (1, 100):
+        verdict = found.verdict([0.3, 0.5, 0.7], pictures)
+        assert verdict.tolist() == ["real", "uncertain", "fake"]
+    # Nothing is known of several faces.
+    assert found.verdict([0.3, 0.9], 8, faces=2).tolist() == ["real", "uncertain"]
+    assert (found.prior, found.frames, found.ece_after) == (None, 64, 0.1)
+    assert not Calibration.from_dict(told | {"calibrated": False}).calibrated
 
 
 @settings(deadline=None)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from html.parser import HTMLParser
 
@@ -5,9 +6,11 @@ import pytest
 
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots
+from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.summary import summarize
+from sfcl_tf.evaluation.thresholds import Thresholds
 
 HOSTILE = '<script>alert("1")</script>&"\''
 
@@ -145,6 +148,51 @@ def test_an_unreadable_file_is_told(tmp_path, name):
     (tmp_path / name).write_text("{")
     with pytest.raises(DataError, match=name):
         write_report(tmp_path)
+
+
+CALIBRATION = Calibration(
+    slope=0.5,
+    bias=0.25,
+    levels=(Thresholds(0.2, 0.8), Thresholds(0.35, 0.65, 8)),
+    calibrated=True,
+    prior=0.5,
+)
+EARLIER = {"temperature": 2.0, "real_to": 0.3, "fake_from": 0.7, "calibrated": True}
+
+
+@pytest.mark.parametrize(
+    ("calibration", "told"),
+    [
+        (
+            dataclasses.asdict(CALIBRATION),
+            [
+                "of the frames <b>real</b> up to 0.200 and <b>fake</b> from 0.800",
+                "of the videos <b>real</b> up to 0.350 and <b>fake</b> from 0.650",
+                "sigmoid(0.5 * logit +0.25), for a prior of 0.5",
+                "is 0.1000 with as many fakes as here, and 0.0200 with as many fakes",
+                "(10.0% of the reals, 2.0% of the fakes)",
+            ],
+        ),
+        (EARLIER, ["<b>fake</b> from 0.700", "the prior is not known"]),
+        (
+            dataclasses.asdict(Calibration(reason="it was one video")),
+            ["Not calibrated: it was one video.", "every verdict is <b>uncertain</b>"],
+        ),
+    ],
+)
+def test_verdicts_are_told_by_level_with_their_prior(tmp_path, calibration, told):
+    fill(tmp_path)
+    found = {"uncertain": 0.25, "error": 0.05, "ece": 0.1, "log_loss": 0.3}
+    if calibration is not EARLIER:
+        found |= {"reals_called_fake": 0.1, "fakes_called_real": 0.02}
+        found |= {"balanced_ece": 0.02}
+    results = json.loads((tmp_path / "results.json").read_text())
+    results |= {"verdicts": {"frame": found, "video": found}}
+    text = json.dumps(results | {"calibration": calibration})
+    (tmp_path / "results.json").write_text(text)
+    html = check(write_report(tmp_path))
+    for each in told:
+        assert each in html
 
 
 def test_a_missing_run_is_told(tmp_path):

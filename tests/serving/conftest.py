@@ -16,9 +16,10 @@ from small_data import small_config, small_manifest
 from sfcl_tf.config import Config
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation import Calibration, Predictor
+from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.serving import export_savedmodel
 
-TEMPERATURE = 20.0
+TEMPERATURE, BIAS = 20.0, 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +58,12 @@ def served(tmp_path_factory):
     logits = Predictor(model).logits(pipeline.evaluation("test"))[1]
     # A third of the crops each: real, uncertain, fake.
     low, high = np.quantile(logits, [0.3, 0.7]) / TEMPERATURE
-    calibration = Calibration(
-        TEMPERATURE, float(special.expit(low)), float(special.expit(high)), True
+    low, high = special.expit([low + BIAS, high + BIAS]).tolist()
+    levels = (
+        Thresholds(low, high, 1, ((2, 0.99),), 32, 32),
+        Thresholds(low + 0.01, high - 0.01, 4, ((2, 0.98), (14, 0.995)), 8, 8),
     )
+    calibration = Calibration(1 / TEMPERATURE, BIAS, levels, True, prior=0.5)
     path = folder / "model" / "1"
     export_savedmodel(model, config, path, calibration=calibration)
     return Served(path, model, config, calibration, crops, logits)

@@ -9,6 +9,7 @@ from sfcl_tf.cli import main
 from sfcl_tf.config import to_toml
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation import Calibration, Predictor, roc_auc
+from sfcl_tf.evaluation.thresholds import Thresholds
 
 pytestmark = [
     # tf2onnx's, which reads protobufs and NumPy types as older ones had them.
@@ -82,7 +83,8 @@ def test_without_records_an_engine_is_not_compared(finished, capsys):
 
 
 def test_kit_and_model_lie_where_the_kit_looks(finished, capsys, tmp_path):
-    Calibration(1.5, 0.4, 0.6, True, 10).write(finished)
+    calibration = Calibration(0.75, 0.25, (Thresholds(0.4, 0.6),), True)
+    calibration.write(finished)
     kit = tmp_path / "deploy"
     assert export(finished, "--kit", kit, "--version", 3) == 0
     printed = capsys.readouterr().out
@@ -91,7 +93,7 @@ def test_kit_and_model_lie_where_the_kit_looks(finished, capsys, tmp_path):
     assert (kit / "docker-compose.yml").is_file()
     folder = kit / "models" / "sfcl" / "3"
     assert (folder / "saved_model.pb").is_file()
-    assert Calibration.read(folder / "assets.extra").temperature == 1.5
+    assert Calibration.read(folder / "assets.extra") == calibration
     # Again: the kit's files are as they would be written, the model is replaced.
     assert export(finished, "--kit", kit, "--version", 3) == 0
     assert "Version 3 is there and is replaced." in capsys.readouterr().out

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration, Predictor
+from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
 
 from .conftest import png
@@ -114,7 +115,8 @@ def by_command_line(path, requests, folder):
         found = subprocess.run(command, capture_output=True, text=True, timeout=240)
         assert found.returncode == 0, found.stderr[-2000:]
         for file in out.glob("*.npy"):
-            if file.stem not in ("verdict", "status"):  # object arrays, pickled
+            # Arrays of texts are pickled.
+            if file.stem not in ("verdict", "status", "calibration"):
                 answers[f"{name}/{file.stem}"] = np.load(file, allow_pickle=False)
     return answers
 
@@ -231,7 +233,9 @@ def test_settings_card_and_warm_up_travel_along(served, tmp_path):
 
     run = tmp_path / "run"
     run.mkdir()
-    Calibration(1.5, 0.3, 0.7, True, 100, 0.1, 0.05, "2026-01-01").write(run)
+    levels = (Thresholds(0.3, 0.7), Thresholds(0.4, 0.6, 8, ((14, 0.8125),), 10, 20))
+    told = Calibration(0.75, -0.5, levels, True, prior=0.5, date="2026-01-01")
+    told.write(run)
     figures = {
         "auc": 0.75,
         "n_real": 10,
@@ -245,8 +249,11 @@ def test_settings_card_and_warm_up_travel_along(served, tmp_path):
     assert read_config(folder / "config.toml") == served.config
     card = (folder / "model_card.md").read_text()
     assert "0.7500 (0.6000 to 0.9000)" in card
+    assert "sigmoid(0.75 * logit -0.5)" in card
+    assert "for a prior of 0.5" in card
     assert "uncertain in between" in card
-    assert Calibration.read(folder).temperature == 1.5
+    assert "| 8 | 0.4 | 0.6 | 0.8125 | 0.8125 | not measured | 10 / 20 |" in card
+    assert Calibration.read(folder) == told
     asked = []
     signatures = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures
     for record in tf.data.TFRecordDataset(str(folder / "tf_serving_warmup_requests")):

@@ -1,11 +1,14 @@
 """What the SavedModel answers, by signature, in this process."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from small_data import small_config
 
+from sfcl_tf.evaluation import Calibration
 from sfcl_tf.serving.signatures import MAX_BOXES, MAX_FACES
 
 from .conftest import BAD_IMAGES, jpeg, png
@@ -46,7 +49,9 @@ def test_names_and_ranks_are_stable(ask):
         "frame": (
             encoded | {"boxes": (FLOAT, 3)},
             {k: (v, 2) for k, v in ANSWERS.items()}
-            | {"real_to": (FLOAT, 2), "fake_from": (FLOAT, 2)},
+            | {"real_to": (FLOAT, 2), "fake_from": (FLOAT, 2)}
+            | {"video_real_to": (FLOAT, 2), "video_fake_from": (FLOAT, 2)}
+            | {"calibration": (STRING, 1)},
         ),
         "features": (encoded, {"embedding": (FLOAT, 2), "status": (STRING, 1)}),
         "explain": (
@@ -90,14 +95,36 @@ def test_score_and_verdict_follow_the_calibration(ask, served):
     assert set(verdict) == {"real", "uncertain", "fake"}
 
 
-def test_without_calibration_the_score_is_the_sigmoid(served):
-    from sfcl_tf.evaluation import Calibration
+def test_a_frame_tells_whoever_averages_the_thresholds_of_means(ask, served):
+    frames = [png(crop) for crop in served.crops[:3]]
+    side = float(served.crops[0].shape[0])
+    boxes = np.full((3, 2, 4), [0, 0, side, side], np.float32)
+    found = ask("frame", image_bytes=frames, boxes=boxes)
+    for prefix, level in (
+        ("", served.calibration.frame),
+        ("video_", served.calibration.video),
+    ):
+        for name in ("real_to", "fake_from"):
+            expected = np.full((3, 2), getattr(level, name))
+            np.testing.assert_allclose(found[prefix + name], expected, rtol=1e-6)
+    assert not np.allclose(found["real_to"], found["video_real_to"])
+    for told in found["calibration"]:
+        assert Calibration.from_dict(json.loads(told)) == served.calibration
+
+
+def test_an_explained_score_is_calibrated_too(ask, served):
+    found = ask("explain", image_bytes=[png(crop) for crop in served.crops[:4]])
+    score = served.calibration.score(found["logit"])
+    np.testing.assert_allclose(found["score"], score, atol=1e-5)
+
+
+def test_without_calibration_the_score_is_the_sigmoid_and_no_verdict_is_given(served):
     from sfcl_tf.serving.signatures import Signatures
 
     plain = Signatures(served.model, served.config, Calibration())
     found = plain.score_crops(tf.constant(np.stack(served.crops)))
     np.testing.assert_allclose(found["score"], tf.sigmoid(found["logit"]), rtol=1e-6)
-    assert set(found["verdict"].numpy()) <= {b"real", b"fake"}
+    assert set(found["verdict"].numpy()) == {b"uncertain"}
 
 
 def test_one_bad_image_stays_its_own_problem(ask, served):

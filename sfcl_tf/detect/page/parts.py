@@ -77,15 +77,12 @@ def _verdict_card(name, kind, why, more):
 def _gauge(result):
     if result.score is None:
         return ""
-    low, high = 100 * result.real_to, 100 * result.fake_from
+    low, high = (100 * edge for edge in result.open_range)
     middle = min(max((low + high) / 2, 32), 68)  # beside the ends' words
-    ticks = (
-        f'<span style="left:{middle:.2f}%">real to {result.real_to:.2f}, fake from '
-        f"{result.fake_from:.2f}</span>"
-    )
+    ticks = f'<span style="left:{middle:.2f}%">{_said(result, "to", 2)}</span>'
     return (
         f'<div class="gauge" role="img" aria-label="Score {result.score:.3f} of 0 to '
-        f'1; real up to {result.real_to:.3f}, fake from {result.fake_from:.3f}">'
+        f'1; {_said(result, "up to", 3)}">'
         f'<div class="bar"><i class="real" style="width:{low:.2f}%"></i>'
         f'<i class="uncertain" style="width:{high - low:.2f}%"></i>'
         f'<i class="fake" style="width:{100 - high:.2f}%"></i>'
@@ -93,6 +90,13 @@ def _gauge(result):
         f'<div class="ticks">{ticks}<span style="left:0">0 real</span>'
         '<span style="left:100%">fake 1</span></div></div>'
     )
+
+
+def _said(result, to, digits):
+    """Says where `real` ends and `fake` begins."""
+    thresholds = ((f"real {to}", result.real_to), ("fake from", result.fake_from))
+    told = [f"{words} {t:.{digits}f}" for words, t in thresholds if t is not None]
+    return ", ".join(told) or "no verdict"
 
 
 def _faces(result):
@@ -177,9 +181,9 @@ def _hint(kept):
     if len(kept) == 1:
         return "The face that was scored."
     return (
-        "Score of each face over time: blue range real, orange range fake. Points are "
-        "the highest of each stretch: choose one, or a face, to see what its score "
-        "rests on."
+        "Score of each face over time. A face whose mean lies in the orange range is "
+        "called fake, in the blue one real. Points are the highest of each stretch: "
+        "choose one, or a face, to see what its score rests on."
     )
 
 
@@ -219,7 +223,7 @@ def _plot(result, kept, chosen):
         "</button>"
         for number, each in enumerate(kept)
     )
-    low, high = 100 - 100 * result.real_to, 100 - 100 * result.fake_from
+    low, high = (100 - 100 * edge for edge in result.open_range)
     ends = (
         min(every, key=lambda m: m.frame_index),
         max(every, key=lambda m: m.frame_index),
