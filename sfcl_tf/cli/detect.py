@@ -186,6 +186,7 @@ def _examine_all(args, files, looking, detector, display):
     settings = {
         "model": detector.model.name,
         "digest": detector.model.digest,
+        "calibration": _digest(detector.model.calibration),
         "engine": detector.model.engine,
         "fps": looking.fps,
         "frames": looking.frames,
@@ -217,6 +218,11 @@ def _examine_all(args, files, looking, detector, display):
     if known:
         display.note(f"{known} of these were found before and are taken from {folder}.")
     return results
+
+
+def _digest(calibration):
+    """Tells calibrations apart: with another one, verdicts are others."""
+    return hashlib.sha256(calibration.to_json().encode()).hexdigest()[:16]
 
 
 def _folder(args):

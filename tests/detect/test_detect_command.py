@@ -1,6 +1,7 @@
 """`sfcl detect`: results as they come, kept, resumed; one bad file stops no other."""
 
 import csv
+import dataclasses
 import errno
 import io
 import json
@@ -15,6 +16,7 @@ from bad_files import damaged_videos, images, mutated, originals
 
 from sfcl_tf.cli import main
 from sfcl_tf.detect import Detector, Result
+from sfcl_tf.evaluation import Calibration
 
 FUZZED = int(os.environ.get("SFCL_FUZZ", "12"))
 
@@ -144,6 +146,21 @@ def test_what_was_found_is_kept_and_taken_from_there(detect, clips, tmp_path):
     assert len(list((tmp_path / "out/reports").iterdir())) == 3
     index = (tmp_path / "out/index.html").read_text()
     assert index.count("<tr>") == 4
+
+
+def test_with_another_calibration_a_file_is_looked_at_again(
+    run, clips, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    copy = shutil.copytree(run, tmp_path / "run")
+    argv = ["detect", str(clips / "face.png"), "--out", "out", "--model", str(copy)]
+    argv += ["--engine", "tensorflow"]
+    for known in (False, True, False):
+        if not known:
+            calibration = Calibration.read(copy)
+            dataclasses.replace(calibration, bias=calibration.bias + 1).write(copy)
+        assert main(argv) == 0
+        assert ("found before" in capsys.readouterr().out) == known
 
 
 def wait_for_lines(path, count):
