@@ -69,9 +69,10 @@ def told(calibration) -> str:
             f"{found.balanced_ece_after:.3f} (as it is {found.ece_before:.3f} -> "
             f"{found.ece_after:.3f}); "
         )
+    prior = "an unknown prior" if found.prior is None else f"a prior of {found.prior:g}"
     return (
-        f"slope {found.slope:.3f}, bias {found.bias:+.3f}, for a prior of "
-        f"{found.prior:g}; {errors}by frame real up to {frame.real_to:.3f}, fake from "
+        f"slope {found.slope:.3f}, bias {found.bias:+.3f}, for {prior}; "
+        f"{errors}by frame real up to {frame.real_to:.3f}, fake from "
         f"{frame.fake_from:.3f}, by video {video.real_to:.3f} and "
         f"{video.fake_from:.3f}"
     )

@@ -17,7 +17,7 @@ def test_a_run_is_calibrated_on_its_whole_validation_split(make_run, capsys):
     run = make_run("one")
     assert main(["calibrate", str(run)]) == 0
     out = capsys.readouterr().out
-    assert "Before: not calibrated, fake from 0.5." in out
+    assert "Before: not calibrated: this was never done." in out
     assert "Calibrated on the validation split: " in out
     predictions = Predictions.read_csv(run / "predictions_val.csv")
     assert len(predictions) == 16
@@ -91,9 +91,8 @@ def test_one_class_calibrates_nothing_and_is_told(make_run, records, capsys):
     values["videos"] = [video for video in values["videos"] if not video["label"]]
     path.write_text(json.dumps(values))
     assert main(["calibrate", str(run)]) == 0
-    assert "Not calibrated: the validation split has one class" in (
-        capsys.readouterr().out
-    )
+    told = capsys.readouterr().out
+    assert "Not calibrated: the validation split has no fake video" in told
     assert not Calibration.read(run).calibrated
 
 
@@ -119,3 +118,16 @@ def test_without_records_it_says_what_is_missing(finished, fails):
     message = fails(3, "calibrate", finished, "--records", "elsewhere")
     assert "Expected FaceForensics++ c23" in message
     assert Calibration.read(finished).calibrated
+
+
+def test_a_calibration_of_an_earlier_version_is_replaced(finished, capsys):
+    earlier = {"temperature": 2.0, "real_to": 0.3, "fake_from": 0.7}
+    earlier |= {"calibrated": True, "frames": 64, "ece_before": 0.2, "ece_after": 0.1}
+    path = finished / "calibration.json"
+    path.write_text(json.dumps({**earlier, "date": "2026-11-25"}), "utf-8")
+    assert main(["calibrate", str(finished)]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "Before: slope 0.500, bias +0.000, for an unknown prior; by frame real" in out
+    )
+    assert "temperature" not in path.read_text("utf-8")
