@@ -103,7 +103,13 @@ def limits(model: ScoringModel) -> str:
         return text
     if why := model.calibration.why:
         text += f" This model is not calibrated ({why}), so all it says is uncertain."
-    elif (prior := model.calibration.prior) is not None:
+    elif (prior := model.calibration.prior) is None:
+        text += (
+            " This model was calibrated in an earlier way: its scores hold the share "
+            "of fakes in its validation data, and faces in a video are judged as if "
+            "each were one picture. Calibrate it anew: sfcl calibrate RUN."
+        )
+    else:
         text += (
             f" It is the probability if {percent(prior)} of the faces one looks at "
             "are fakes (the prior); where fakes are rarer, it is lower."

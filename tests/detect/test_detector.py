@@ -198,7 +198,8 @@ def test_a_run_with_a_temperature_is_judged_by_its_one_pair(run, clips, tmp_path
         logits = np.array([moment.logit for moment in moments(result)])
         np.testing.assert_allclose(scores(result), 1 / (1 + np.exp(-logits / 2)))
         assert (result.real_to, result.fake_from) == (0.0, 1e-6)
-    assert "prior" not in limits(found.model)
+    assert "(the prior)" not in limits(found.model)
+    assert "Calibrate it anew" in limits(found.model)
     assert "its prior is unknown" in found.model.card
 
 
