@@ -63,7 +63,7 @@ def plot_reliability(predictions: Predictions, calibration: Calibration) -> Figu
         xlim=(-0.01, 1.01),
         ylim=(-0.02, 1.02),
     )
-    above.legend(loc="lower right")
+    above.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     below.set(xlabel="Score, P(fake)", ylabel="Frames")
     below.set_yscale("symlog", linthresh=1)
     below.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))

@@ -74,7 +74,7 @@ def test_a_run_and_an_export_live_on_s3(store, python, sfcl, collection):
     data = ("--data-root", collection, *RECORDS)
     train = ("train", "--dataset", "demo", *data, *WHOLE)
     train += ("--preset", "tiny", "--epochs", 1, "--runs", "s3://bucket/runs")
-    small = ("--set", "train.batch_size=8", "--set", "model.image_size=64")
+    small = ("--set", "train.batch_size=8", "--set", "model.image_size=96")
     printed = sfcl(*train, *small, "--name", "first")
     assert "Run         s3://bucket/runs/first" in printed
     run = store.objects("runs/first/")
@@ -103,7 +103,8 @@ def test_a_run_and_an_export_live_on_s3(store, python, sfcl, collection):
 
     sfcl("evaluate", "s3://bucket/runs/first", "--split", "val", *data)
     now = store.objects("runs/first/")
-    assert {*now} - {*run} == {"predictions_val.csv", "results_val.json"}
+    assert {"predictions_val.csv", "results_val.json"} <= {*now} & {*run}
+    assert {*now} == {*run}
 
     to = ("--to", "s3://bucket/models")
     printed = sfcl("export", "s3://bucket/runs/first", *to, *RECORDS)
