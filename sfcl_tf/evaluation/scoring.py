@@ -1,6 +1,5 @@
 """Scoring a split, and writing down what came out."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -152,7 +151,7 @@ def describe(predictions: Predictions, calibration: Calibration) -> dict:
     """Returns the figures of predictions, raw and calibrated, ready for JSON."""
     return {
         "summary": summarize(predictions),
-        "calibration": dataclasses.asdict(calibration),
+        "calibration": json.loads(calibration.to_json()),
         "verdicts": judge(predictions, calibration),
     }
 

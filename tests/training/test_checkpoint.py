@@ -181,7 +181,7 @@ def test_outside_of_the_main_thread_signals_are_left_alone():
 
 
 class FakeManifest:
-    card, fingerprint, folder = "demo", "abc", "records"
+    card, fingerprint, folder, errors = "demo", "abc", "records", ()
 
     def __init__(self, digest):
         self._digest = digest
