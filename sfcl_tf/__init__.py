@@ -5,25 +5,86 @@ when they are first used.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+from sfcl_tf.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from sfcl_tf import layers, ops
+    from sfcl_tf.config import Config, load_config
+    from sfcl_tf.detect import Detector
+    from sfcl_tf.models import build_model, load_model
+    from sfcl_tf.runs import Run, Selection
+    from sfcl_tf.workflow.calibrate import calibrate
+    from sfcl_tf.workflow.compare import compare
+    from sfcl_tf.workflow.configure import configure
+    from sfcl_tf.workflow.evaluate import evaluate
+    from sfcl_tf.workflow.export import export
+    from sfcl_tf.workflow.prepare import prepare
+    from sfcl_tf.workflow.progress import Progress
+    from sfcl_tf.workflow.sources import Sources
+    from sfcl_tf.workflow.train import resume, train
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Detector": "sfcl_tf.detect",
-    "build_model": "sfcl_tf.models",
-    "load_model": "sfcl_tf.models",
-    "load_config": "sfcl_tf.config",
+    "Config": "config",
+    "Detector": "detect",
+    "Progress": "workflow.progress",
+    "Run": "runs",
+    "Selection": "runs",
+    "Sources": "workflow.sources",
+    "build_model": "models",
+    "configure": "workflow.configure",
+    "load_config": "config",
+    "load_model": "models",
+}
+# These load TensorFlow, whose start-up lines are kept quiet.
+_WORKFLOW = {
+    "calibrate": "calibrate",
+    "compare": "compare",
+    "evaluate": "evaluate",
+    "export": "export",
+    "prepare": "prepare",
+    "resume": "train",
+    "train": "train",
 }
 _MODULES = ("layers", "ops")
 
-__all__ = ["__version__", *_MODULES, *_PUBLIC]
+__all__ = [
+    "Config",
+    "Detector",
+    "Progress",
+    "Run",
+    "Selection",
+    "Sources",
+    "__version__",
+    "build_model",
+    "calibrate",
+    "compare",
+    "configure",
+    "evaluate",
+    "export",
+    "layers",
+    "load_config",
+    "load_model",
+    "ops",
+    "prepare",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
     if name in _MODULES:
         return importlib.import_module(f"sfcl_tf.{name}")
+    if name in _WORKFLOW:
+        import_tensorflow()
+        return getattr(
+            importlib.import_module(f"sfcl_tf.workflow.{_WORKFLOW[name]}"), name
+        )
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"sfcl_tf.{_PUBLIC[name]}"), name)
     raise AttributeError(f"module 'sfcl_tf' has no attribute {name!r}")
 
 

@@ -39,7 +39,7 @@ def fails(capsys, *argv):
 )
 def test_absent_extra_is_told(capsys, monkeypatch, argv):
     monkeypatch.setattr(storage, "_NEEDED", ("not_installed_anywhere",))
-    monkeypatch.setattr("sfcl_tf.cli.data.make_demo_data", lambda folder: 1 / 0)
+    monkeypatch.setattr("sfcl_tf.workflow.sources.make_demo_data", lambda *_: 1 / 0)
     message = fails(capsys, *argv)
     assert "not_installed_anywhere not installed" in message
     assert 'pip install "sfcl_tf[io]"' in message

@@ -1,10 +1,12 @@
 """The command line: the only place that parses arguments, prints, or exits."""
 
 import argparse
+import ast
 import errno
 import importlib
 import sys
 import traceback
+from pathlib import Path
 
 from sfcl_tf import __version__
 from sfcl_tf.cli.options import refuse_urls
@@ -41,7 +43,8 @@ def main(argv=None) -> int:
     0 ok, 1 internal error, 2 usage, 3 data, 4 model or weights, 5 no face found, 10
     a fake was found and that was asked for, 130 interrupted.
     """
-    parser = _parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser(next((word for word in argv if word in COMMANDS), None))
     args = parser.parse_args(argv)
     try:
         refuse_urls(args)
@@ -85,7 +88,8 @@ def _tell_bug(args, error):
     return 1
 
 
-def _parser():
+def _parser(chosen):
+    """Returns the parser; of the command chosen alone it knows the arguments."""
     parser = argparse.ArgumentParser(
         prog="sfcl",
         description="Deepfake face detection by spatial-frequency collaborative "
@@ -98,11 +102,12 @@ def _parser():
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="", required=True)
     for name in COMMANDS:
+        if name != chosen:
+            commands.add_parser(name, help=None if chosen else _summary(name))
+            continue
         module = importlib.import_module(f"sfcl_tf.cli.{name}")
-        summary = module.__doc__.splitlines()[0]
         command = commands.add_parser(
             name,
-            help=summary,
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -112,3 +117,9 @@ def _parser():
         )
         command.set_defaults(run=module.run)
     return parser
+
+
+def _summary(name):
+    """Returns what a command's module says of it, without importing that."""
+    source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    return ast.get_docstring(ast.parse(source)).splitlines()[0]

@@ -10,8 +10,11 @@ now. Training faces are measured too (reference.json), if that was never done.
   sfcl calibrate runs/NAME --records /records
 """
 
+import sfcl_tf
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import say
+from sfcl_tf.cli.progress import ConsoleProgress
+from sfcl_tf.runs import files
 
 
 def add_arguments(parser):
@@ -24,76 +27,25 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.cli.run_dir import open_run
-
-    options.check_workers(args)
-    with open_run(args.run_dir) as (place, run_dir, _):
-        _calibrate(args, place, run_dir)
-
-
-def _calibrate(args, place, run_dir):
-    from sfcl_tf.cli.run_dir import load_run
-
-    config, model = load_run(run_dir)
-
-    from sfcl_tf.cli.data import prepare_data
-    from sfcl_tf.cli.steps import calibrate_run, measure_run, own_records
-    from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.evaluation import Predictor, reference, write_report
-    from sfcl_tf.evaluation.selection import stored
-
-    manifest = prepare_data(args, config.data, ("val",))
-    _compare_records(run_dir, manifest)
-    scores = stored(run_dir, "val", manifest, "val", data=config.data)
-    if scores is not None:
-        say(f"Scores of {len(scores)} faces are taken from predictions_val.csv.")
-    _say_before(run_dir)
-    pipeline = InputPipeline(manifest, config)
-    calibrate_run(Predictor(model), pipeline, run_dir, scores)
-    if not (run_dir / reference.FILE).is_file() and (
-        own := own_records(config, args, "train")
-    ):
-        measure_run(own, run_dir)
-    write_report(run_dir)
-    _say_what_is_older(place, run_dir)
+    sources = options.sources(args)
+    with sfcl_tf.Run.open(args.run_dir) as run:
+        sfcl_tf.calibrate(run, sources=sources, progress=ConsoleProgress())
+        _say_what_is_older(run)
 
 
-def _compare_records(run_dir, manifest):
-    """Says where the validation split is not what the epoch was chosen by."""
-    from sfcl_tf.cli.run_dir import read_environment
-
-    known = read_environment(run_dir).get("records", {}).get("val")
-    if known not in (None, manifest.digest("val")):
-        say(
-            f"Warning: the validation split in {manifest.folder} is not the one that "
-            "the run's epoch was chosen by: files were added or removed, or prepared "
-            "anew. The run is calibrated on what is there."
-        )
-
-
-def _say_before(run_dir):
-    from sfcl_tf.cli.steps import told
-    from sfcl_tf.errors import ModelError
-    from sfcl_tf.evaluation import Calibration
-
-    try:
-        say(f"Before: {told(Calibration.read(run_dir))}.")
-    except ModelError:
-        say("Before: calibration.json was damaged.")
-
-
-def _say_what_is_older(place, run_dir):
+def _say_what_is_older(run):
     """Names what was made with the calibration before, and how to make it anew."""
+    place, folder = run.place, run.folder
     made = [
-        (folder, f"--version {folder.name}")
-        for folder in sorted((run_dir / "savedmodel").glob("[0-9]*"))
+        (version, f"--version {version.name}")
+        for version in sorted((folder / files.SAVED_MODELS).glob("[0-9]*"))
     ] + [
         (record.parent, _engine(record.parent.name))
-        for record in sorted((run_dir / "engines").glob("*/engine.json"))
+        for record in sorted((folder / files.ENGINES).glob("*/engine.json"))
     ]
-    for folder, how in made:
+    for path, how in made:
         say(
-            f"{place / folder.relative_to(run_dir)} carries the calibration before. "
+            f"{place / path.relative_to(folder)} carries the calibration before. "
             f"Make it anew: sfcl export {place} {how}"
         )
     say(

@@ -11,10 +11,20 @@ first, with what to do about it. The exit code is 3 if there are errors.
   sfcl check ff_c23 --show crops.png
 """
 
+import json
 from pathlib import Path
 
-from sfcl_tf.cli import options
+from sfcl_tf.cli import options, show_check
+from sfcl_tf.cli.console import progress, say
+from sfcl_tf.cli.progress import ConsoleProgress
+from sfcl_tf.data.cards import load_card
+from sfcl_tf.data.check import check
+from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.data.manifest import Settings
+from sfcl_tf.data.output import write_json
+from sfcl_tf.errors import DataError
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.workflow.sources import keep_out
 
 _TIMEOUT = 600
 
@@ -45,10 +55,7 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand; returns 3 if there are errors."""
-    from sfcl_tf.data.cards import load_card
-
-    config = options.config(args)
-    card = load_card(config.data.dataset)
+    config, sources = options.config(args), options.sources(args)
     for path, option, ending in (
         (args.show, "--show", ".png"),
         (args.json != "-" and args.json, "--json", ""),
@@ -56,24 +63,15 @@ def run(args):
         if path:
             options.new_file(path, option, ending)
     if args.show:
-        return _show(args, card, config)
-    return _check(args, card, config.data)
+        return _show(args, config, sources)
+    return _check(args, config.data, sources)
 
 
-def _check(args, card, data):
-    import json
-
-    from sfcl_tf.cli import show_check
-    from sfcl_tf.cli.console import progress, say
-    from sfcl_tf.cli.data import keep_out
-    from sfcl_tf.data.check import check
-    from sfcl_tf.data.output import write_json
-
+def _check(args, data, sources):
     if args.deep:
         import_tensorflow()
-    alone = args.json == "-"
-    records = options.records(args)
-    root, made_here = _root(args, card, data)
+    card, alone = load_card(data.dataset), args.json == "-"
+    root = _root(card, data, sources)
     if root and args.json and not alone:
         keep_out(root, Path(args.json), "--json")
     bar = progress()
@@ -84,10 +82,10 @@ def _check(args, card, data):
             card,
             root,
             data,
-            records,
+            sources.place,
             read=not args.quick,
             deep=args.deep,
-            whole=made_here,
+            whole=sources.is_made_here(card),
             workers=args.workers,
             timeout=args.timeout,
             on_file=lambda done, total: bar.update(task, completed=done, total=total),
@@ -103,44 +101,27 @@ def _check(args, card, data):
     return 0 if report.sound else 3
 
 
-def _root(args, card, data):
-    """Returns the collection, and whether it is made by this software.
-
-    The collection is `None` where only its records are there.
-    """
-    from sfcl_tf.cli.data import make_demo_data
-    from sfcl_tf.data.cards import find_root
-    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
-    from sfcl_tf.errors import DataError
-
-    roots = options.data_roots(args)
-    if card.name == "demo" and not roots:
-        return make_demo_data(Path(args.demo_dir)), True
+def _root(card, data, sources):
+    """Returns the collection; `None` where only its records are there."""
     try:
-        return find_root(card, roots), False
+        return sources.collection(card, ConsoleProgress())
     except DataError:
-        folder = records_folder(card, Settings.of(data), options.records(args))
-        if read_manifest(folder) is None:
+        if sources.is_made_here(card) or sources.manifest(data) is None:
             raise
-        return None, False
+        return None
 
 
-def _show(args, card, config):
+def _show(args, config, sources):
     """Draws a contact sheet of the first prepared split."""
-    from sfcl_tf.cli.console import say
-    from sfcl_tf.data.listing import SPLITS
-    from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
-    from sfcl_tf.errors import DataError
-
-    settings = Settings.of(config.data)
-    folder = records_folder(card, settings, options.records(args))
-    manifest = read_manifest(folder)
+    card, settings = load_card(config.data.dataset), Settings.of(config.data)
+    manifest = sources.manifest(config.data)
     manifest = manifest and manifest.of_methods(config.data.methods)
     splits = [split for split in SPLITS if manifest and manifest.split(split)]
     if not splits:
         raise DataError(
-            f"Expected prepared faces in {folder}. Received: none. Prepare them first: "
-            f"sfcl prepare {args.dataset} --frames {settings.frames}"
+            f"Expected prepared faces in {sources.folder(config.data)}. Received: "
+            f"none. Prepare them first: sfcl prepare {args.dataset} --frames "
+            f"{settings.frames}"
             + (f" --faces {settings.faces}" if settings.faces != "largest" else "")
         )
     import_tensorflow()

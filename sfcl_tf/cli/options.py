@@ -4,10 +4,12 @@ import ipaddress
 import os
 from pathlib import Path
 
-from sfcl_tf.config import load_config
+from sfcl_tf.detect.load import newest_run
 from sfcl_tf.errors import UsageError
 from sfcl_tf.presets import PRESETS
 from sfcl_tf.storage import is_remote, location
+from sfcl_tf.workflow.configure import configure
+from sfcl_tf.workflow.sources import Sources, not_local
 
 # `--address` is Ray's; `--server` says by itself that it takes HOST:PORT.
 _MAY_BE_URLS = ("records", "runs", "run_dir", "to", "address", "server")
@@ -153,8 +155,6 @@ def model(args) -> Path:
         ModelError: If there is none; it tells how to make one.
         UsageError: If runs lie elsewhere.
     """
-    from sfcl_tf.detect.load import newest_run
-
     if args.model:
         return Path(args.model).expanduser()
     folder = runs(args)
@@ -168,66 +168,51 @@ def model(args) -> Path:
 
 def config(args, *more):
     """Merges preset, card, file, `--set` and flags; `more` are (key, value) pairs."""
-    from sfcl_tf.data.cards import dataset_path, load_card
-
-    more = (*more, *preparation(args))
-    flags = [(key, value) for key, value in more if value is not None]
-    overrides = [*args.overrides, *flags]
-    name = args.dataset
-    if name is None:
-        merged = load_config(preset=args.preset, file=args.config, overrides=overrides)
-        name = merged.data.dataset
-    card = load_card(name)
-    return load_config(
+    flags = [(k, v) for k, v in (*more, *prepared(args)) if v is not None]
+    return configure(
+        args.dataset,
         preset=args.preset,
-        card=card.config,
         file=args.config,
-        overrides=[*overrides, ("data.dataset", dataset_path(name))],
+        overrides=[*args.overrides, *flags],
     )
 
 
-def check_workers(args) -> None:
-    """Raises where an option that says how to prepare is out of range.
-
-    Raises:
-        UsageError: It says which.
-    """
-    if args.workers < 1:
-        raise UsageError(f"Expected --workers of at least 1. Received: {args.workers}.")
-    if not args.timeout > 0:
-        raise UsageError(f"Expected --timeout above 0. Received: {args.timeout:g}.")
-    if getattr(args, "address", None) and args.engine != "ray":
-        raise UsageError(
-            f"Expected --engine ray with --address. Received: {args.engine}."
-        )
-
-
-def preparation(args) -> list[tuple[str, object]]:
-    """Returns (key, value) pairs of the flags that say what is prepared.
-
-    Raises:
-        UsageError: If a flag that says how to prepare it is out of range.
-    """
-    check_workers(args)
-    methods = [m.strip() for m in (args.methods or "").split(",") if m.strip()] or None
+def prepared(args) -> list[tuple[str, object]]:
+    """Returns (key, value) pairs of the flags that say what is prepared."""
     return [
         ("data.frames", args.frames),
         ("data.faces", args.faces),
         ("data.boxes", args.boxes),
-        ("data.methods", methods),
+        ("data.methods", methods(args)),
     ]
 
 
-def data_roots(args) -> list[str]:
-    """Returns the data roots given, or those of `SFCL_DATA`.
+def methods(args) -> list[str] | None:
+    """Returns the manipulation methods given."""
+    return [m.strip() for m in (args.methods or "").split(",") if m.strip()] or None
+
+
+def sources(args) -> Sources:
+    """Returns where data lies, and what prepares it, as far as the command asks.
 
     Raises:
-        UsageError: If one of `SFCL_DATA` is a URL.
+        UsageError: If an option is out of range.
     """
-    given = os.environ.get("SFCL_DATA", "")
-    if is_remote(given) and not args.data_root:
-        raise _not_local("SFCL_DATA", given)
-    return args.data_root or [root for root in given.split(os.pathsep) if root]
+    names = {
+        "data_root": "roots",
+        "records": "records",
+        "demo_dir": "demo",
+        "workers": "workers",
+        "timeout": "timeout",
+        "engine": "engine",
+        "address": "address",
+    }
+    given = {
+        field: value
+        for name, field in names.items()
+        if (value := getattr(args, name, None)) not in (None, [], "")
+    }
+    return Sources(**given)
 
 
 def refuse_urls(args) -> None:
@@ -241,7 +226,7 @@ def refuse_urls(args) -> None:
         for text in given:
             if name not in _MAY_BE_URLS and isinstance(text, str) and is_remote(text):
                 option = {"overrides": "set"}.get(name, name.replace("_", "-"))
-                raise _not_local(f"--{option}", text)
+                raise not_local(f"--{option}", text)
 
 
 def is_loopback(host: str) -> bool:
@@ -269,19 +254,6 @@ def new_file(text: str, option: str, ending: str = "") -> Path:
     if ending and path.suffix.lower() != ending:
         raise UsageError(f"Expected {option} to end in {ending}. Received: {path}.")
     return path
-
-
-def _not_local(option: str, text: str) -> UsageError:
-    return UsageError(
-        f"Expected a path on this machine for {option}. Received: {text}. Videos and "
-        "settings are read from files: mount the bucket, or copy them here. On s3:// "
-        "may lie records, runs and exports."
-    )
-
-
-def records(args):
-    """Returns the folder for records; see `sfcl_tf.storage.location`."""
-    return location(args.records or os.environ.get("SFCL_RECORDS") or "records")
 
 
 def runs(args):

@@ -13,7 +13,14 @@ fake/, of a .csv with path,label[,split][,group][,method], or of a card of your 
 """
 
 from sfcl_tf.cli import options
+from sfcl_tf.cli.console import console, say, table
+from sfcl_tf.cli.progress import ConsoleProgress
+from sfcl_tf.data.cards import load_card
+from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.data.manifest import Settings
+from sfcl_tf.data.prepare import pending
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.workflow.prepare import list_collection, prepare
 
 
 def add_arguments(parser):
@@ -40,56 +47,34 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.cli.data import (
-        check_data,
-        find_videos,
-        prepare_listing,
-        require_records,
-        with_errors,
-    )
-    from sfcl_tf.data.cards import load_card
-    from sfcl_tf.data.layouts import require_splits
-    from sfcl_tf.data.listing import SPLITS
-    from sfcl_tf.errors import UsageError
-
-    if args.limit is not None and args.limit < 1:
-        raise UsageError(f"Expected --limit of at least 1. Received: {args.limit}.")
-    data = options.config(args).data
-    check_data(args, data)
-    listing = find_videos(args, data)
-    if args.split:
-        require_splits(load_card(data.dataset), listing, args.split)
-    listing = listing.only(args.split or SPLITS)
-    if args.limit:
-        listing = listing.limited(args.limit)
+    config, sources = options.config(args), options.sources(args)
+    progress = ConsoleProgress()
+    sources.require(config.data)
     if args.dry_run:
-        _tell(args, data, listing)
+        listing = list_collection(config, sources, args.split, args.limit, progress)
+        _tell(config.data, sources, listing)
         return
     import_tensorflow()
-    card = load_card(data.dataset)
-    manifest = prepare_listing(args, data, card, listing)
-    require_records(manifest)
-    if not args.limit:  # of which nothing follows for the whole
-        with_errors(args, data, card, listing, manifest)
+    prepare(
+        config,
+        sources=sources,
+        splits=args.split,
+        limit=args.limit,
+        progress=progress,
+    )
 
 
-def _tell(args, data, listing):
+def _tell(data, sources, listing):
     """Prints what would be prepared, and how much room it would take."""
-    from sfcl_tf.cli.console import console, say, table
-    from sfcl_tf.data.cards import load_card
-    from sfcl_tf.data.listing import SPLITS
-    from sfcl_tf.data.manifest import Settings, records_folder
-    from sfcl_tf.data.prepare import pending
-
     card, settings = load_card(data.dataset), Settings.of(data)
     shown = table("Would prepare", "split", "real", "fake", "of them to do")
     for split in SPLITS:
         part = listing.only((split,))
         if part.videos:
             fakes = sum(video.label for video in part.videos)
-            waiting = pending(card, part, settings, options.records(args))
+            waiting = pending(card, part, settings, sources.place)
             counts = (len(part.videos) - fakes, fakes, waiting)
             shown.add_row(split, *map(str, counts))
     console.print(shown)
     say(f"At most {settings.frames} frames of each, faces: {settings.faces}.")
-    say(f"Into {records_folder(card, settings, options.records(args))}")
+    say(f"Into {sources.folder(data)}")

@@ -13,7 +13,17 @@ import time
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, progress, say
+from sfcl_tf.cli.progress import ConsoleProgress
+from sfcl_tf.config import to_toml
+from sfcl_tf.data.cards import load_card
+from sfcl_tf.data.listing import SPLITS
+from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.models import with_found_weights
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.reproduce import tables
+from sfcl_tf.runs import files
+from sfcl_tf.storage import is_remote
+from sfcl_tf.workflow.prepare import ready_records
 
 _WHAT = ("table3", "table4", "figure1", "figure7")
 # What `make demo` takes, or less: the demo shows that it works, no more.
@@ -45,10 +55,6 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.data.cards import load_card
-    from sfcl_tf.errors import UsageError
-    from sfcl_tf.storage import is_remote
-
     if args.seeds < 1:
         raise UsageError(f"Expected --seeds of at least 1. Received: {args.seeds}.")
     config = options.config(args, ("train.epochs", args.epochs), *_defaults(args))
@@ -73,22 +79,18 @@ def _defaults(args):
 
 
 def _table(args, config, folder):
-    from sfcl_tf.cli.data import check_data, prepare_data
-    from sfcl_tf.config import to_toml
-    from sfcl_tf.models import with_found_weights
-    from sfcl_tf.reproduce import tables
-
     # Else each training would tell it, after hours of preparation.
-    check_data(args, config.data)
+    sources = options.sources(args)
+    sources.require(config.data)
     config = dataclasses.replace(config, model=with_found_weights(config.model))
     import_tensorflow()
-    prepare_data(args, config.data)  # once, for all
+    _ready(args, config, sources)  # once, for all
     table = tables.TABLES[args.what]
-    _keep_settings(folder / "config.toml", to_toml(config))
-    passed = ["--config", str(folder / "config.toml"), "--dataset", args.dataset]
+    _keep_settings(folder / files.CONFIG, to_toml(config))
+    passed = ["--config", str(folder / files.CONFIG), "--dataset", args.dataset]
     for root in args.data_root:
         passed += ["--data-root", root]
-    passed += ["--records", str(options.records(args)), "--demo-dir", args.demo_dir]
+    passed += ["--records", str(sources.place), "--demo-dir", args.demo_dir]
     if args.devices:
         passed += ["--devices", args.devices]
     trainings = tables.plan(table, range(args.seeds))
@@ -125,10 +127,13 @@ def _table(args, config, folder):
     return 0
 
 
+def _ready(args, config, sources, splits=SPLITS):
+    written = {"--runs": options.runs(args)}
+    return ready_records(config.data, sources, ConsoleProgress(), splits, written)
+
+
 def _keep_settings(path, text):
     """All trainings of a folder have the same settings, those of another day too."""
-    from sfcl_tf.errors import UsageError
-
     if path.is_file() and path.read_text("utf-8") != text:
         raise UsageError(
             f"Expected the settings of {path}, with which trainings there were made. "
@@ -145,14 +150,11 @@ def _setup(config):
 
 
 def _figure(args, config, folder):
-    from sfcl_tf.cli.data import prepare_data
-
     import_tensorflow()
     split = args.split or ("train" if args.what == "figure7" else "test")
-    manifest = prepare_data(args, config.data, (split,))
+    manifest = _ready(args, config, options.sources(args), (split,))
 
     from sfcl_tf.data.pipeline import InputPipeline
-    from sfcl_tf.errors import DataError
     from sfcl_tf.evaluation.plots import save
 
     if len({video["label"] for video in manifest.split(split)}) < 2:

@@ -8,6 +8,10 @@ import datetime
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
+from sfcl_tf.errors import DataError, ModelError, UsageError
+from sfcl_tf.evaluation.plots import plot_curves, save
+from sfcl_tf.runs import Run, files
+from sfcl_tf.storage import is_remote, location
 
 
 def add_arguments(parser):
@@ -25,9 +29,6 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.errors import DataError, UsageError
-    from sfcl_tf.storage import is_remote, location
-
     plot = options.new_file(args.plot, "--plot", ".png") if args.plot else None
     folder = options.runs(args)
     places = [location(text) for text in args.run_dir]
@@ -35,7 +36,7 @@ def run(args):
         raise UsageError("Expected runs in a folder. Received: a URL. Copy them here.")
     if not places:
         places = sorted(folder.glob("*")) if folder.is_dir() else []
-        places = [path for path in places if (path / "config.toml").is_file()]
+        places = [path for path in places if (path / files.CONFIG).is_file()]
     if not places:
         raise DataError(
             f"Expected runs in {folder}. Received: none. Make one by `sfcl train`, or "
@@ -50,27 +51,23 @@ def run(args):
 
 
 def _read(path):
-    from sfcl_tf.cli.run_dir import read_history, read_results
-    from sfcl_tf.config import read_config
-    from sfcl_tf.errors import ModelError
-
-    if not (path / "config.toml").is_file():
+    run = Run(path)
+    if not run.has(files.CONFIG):
         raise ModelError(
             f"Expected a run's directory. Received: {path}, which has no config.toml. "
             "`sfcl runs` alone lists those there are."
         )
-    config, history = read_config(path / "config.toml"), read_history(path)
-    results = read_results(path)
+    config, history, results = run.config, run.history, run.results
     frame = results.get("summary", {}).get("frame", {})
-    begun = datetime.datetime.fromtimestamp((path / "config.toml").stat().st_mtime)
+    begun = datetime.datetime.fromtimestamp(run.path(files.CONFIG).stat().st_mtime)
     if not history:
         state = "begun"
-    elif not (path / "model.keras").is_file():
+    elif not run.has(files.MODEL):
         state = f"epoch {history[-1]['epoch']}/{config.train.epochs}"
     else:
         state = "done" if results else "trained"
     return {
-        "name": path.name,
+        "name": run.name,
         "model": f"{config.model.name} ({config.model.preset})",
         "data": config.data.dataset,
         "state": state,
@@ -110,7 +107,5 @@ def _table(rows):
 
 
 def _draw(rows, path):
-    from sfcl_tf.evaluation.plots import plot_curves, save
-
     curves = {row["name"]: row["history"] for row in rows if row["history"]}
     save(plot_curves(curves), path.with_suffix(""))

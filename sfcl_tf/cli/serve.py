@@ -15,6 +15,7 @@ import os
 import sys
 from pathlib import Path
 
+from sfcl_tf.runs import files
 from sfcl_tf.serving.names import MODEL_NAME
 
 
@@ -188,8 +189,8 @@ def _checked(args):
 def _base(folder):
     from sfcl_tf.errors import ModelError
 
-    if (folder / "config.toml").is_file() and (folder / "savedmodel").is_dir():
-        folder = folder / "savedmodel"
+    if (folder / files.CONFIG).is_file() and (folder / files.SAVED_MODELS).is_dir():
+        folder = folder / files.SAVED_MODELS
     if (folder / "saved_model.pb").is_file() and folder.resolve().name.isdecimal():
         folder = folder.resolve().parent
     if not folder.is_dir():

@@ -3,6 +3,8 @@
 import math
 
 from sfcl_tf.cli.console import console, percent, say, table
+from sfcl_tf.evaluation.calibrate import Calibration
+from sfcl_tf.runs import files
 
 
 def epoch(row) -> str:
@@ -52,8 +54,6 @@ def results(values) -> None:
 
 
 def _say_verdicts(values):
-    from sfcl_tf.evaluation import Calibration
-
     calibration = Calibration.from_dict(values["calibration"])
     if why := calibration.why:
         say(f"Verdicts    all uncertain: not calibrated, {why}.")
@@ -131,11 +131,11 @@ def _interval(pair, between="-", *, told=False):
     return f"{100 * pair[0]:.1f}{between}{100 * pair[1]:.1f}"
 
 
-def paths(place, report, values) -> None:
-    """Prints where everything lies."""
+def paths(place, values) -> None:
+    """Prints where everything of a run lies."""
     say(f"Run         {place}")
-    say(f"Report      {report}")
-    say(f"Predictions {place / 'predictions_test.csv'}")
+    say(f"Report      {place / files.REPORT}")
+    say(f"Predictions {place / files.predictions(files.OWN_TEST)}")
     if export := values.get("export"):
         say(
             f"SavedModel  {export['path']} (differs from Keras by at most "

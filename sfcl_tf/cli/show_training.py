@@ -5,29 +5,28 @@ import time
 
 from sfcl_tf.cli import show
 from sfcl_tf.cli.console import console, progress, say
+from sfcl_tf.workflow.progress import TrainingHooks
 
 _LINE_EVERY = 30.0  # seconds, where the output is no terminal
 # After which it is told how long training takes.
 _MEASURED_STEPS, _MEASURED_SECONDS = 10, 5.0
 
 
-class TrainingDisplay:
+class TrainingDisplay(TrainingHooks):
     """A bar on a terminal; a line every half a minute elsewhere.
 
-    Use as a context manager; its methods are the hooks of `sfcl_tf.training.train`.
+    Use as a context manager.
 
     Args:
         epochs: Of the run.
         steps: Of an epoch.
         examples: That the band statistics are taken of.
         done: Steps that were trained before.
-        save: Called after each epoch.
     """
 
-    def __init__(self, epochs, steps, examples, done=0, save=lambda: None):
+    def __init__(self, epochs, steps, examples, done=0):
         self._epochs = epochs
         self._steps = steps
-        self._save = save
         self._bar = progress(elapsed=False, width=12)
         if not done:
             self._statistics = self._bar.add_task(
@@ -88,14 +87,8 @@ class TrainingDisplay:
         )
 
     def on_epoch(self, row):
-        """Prints an epoch's line, and saves."""
-        from sfcl_tf.errors import DataError
-
+        """Prints an epoch's line."""
         say(show.epoch(row))
-        try:
-            self._save()
-        except DataError as error:  # the next epoch tries again
-            say(f"Not saved yet: {error}")
 
     def on_interrupt(self):
         """Tells what becomes of the request to stop."""

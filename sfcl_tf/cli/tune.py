@@ -18,7 +18,12 @@ import time
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
+from sfcl_tf.cli.progress import ConsoleProgress
+from sfcl_tf.errors import DataError, SfclError, UsageError
+from sfcl_tf.models import with_found_weights
 from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.storage import is_remote
+from sfcl_tf.workflow.prepare import ready_records
 
 _SHOWN = 4
 
@@ -77,9 +82,6 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.errors import UsageError
-    from sfcl_tf.storage import is_remote
-
     if not args.dataset and not args.config:
         raise UsageError(
             "Expected --dataset CARD, or --config with data.dataset. Received: neither."
@@ -105,11 +107,8 @@ def run(args):
 
 
 def _search(args, config, folder):
-    from sfcl_tf.cli.data import check_data, find_records, prepare_data
-    from sfcl_tf.errors import DataError
-    from sfcl_tf.models import with_found_weights
-
-    check_data(args, config.data)
+    sources = options.sources(args)
+    sources.require(config.data)
     config = dataclasses.replace(config, model=with_found_weights(config.model))
     import_tensorflow()
     from sfcl_tf.tuning.space import read_space
@@ -118,8 +117,14 @@ def _search(args, config, folder):
     space = read_space(args.config, config)
     oracle = make_oracle(args.algorithm, space, config, args.trials)
     require_same_search(folder, config, space, args.algorithm)
-    find = prepare_data if args.role != "worker" else find_records
-    manifest = find(args, config.data, ("train", "val"))
+    splits = ("train", "val")
+    if args.role == "worker":
+        manifest = sources.require_splits(config.data, splits)
+    else:
+        written = {"--runs": options.runs(args)}
+        manifest = ready_records(
+            config.data, sources, ConsoleProgress(), splits, written
+        )
     if len({video["label"] for video in manifest.split("val")}) < 2:
         raise DataError(
             "Expected a validation split of real and fake faces, whose AUC is searched "
@@ -158,7 +163,6 @@ def _search(args, config, folder):
 def _work(args, tuner):
     import grpc
 
-    from sfcl_tf.errors import SfclError
     from sfcl_tf.tuning.chief import await_chief
 
     await_chief(args.chief, args.worker_timeout)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.runs import files
 from sfcl_tf.serving.engines import available_engines, load_engine
 
 ENGINES = ("auto", "openvino", "onnx", "tensorflow")
@@ -44,7 +45,7 @@ def engine_of_run(
         raise UsageError(
             f"Expected an engine of {', '.join(ENGINES)}. Received: {engine!r}."
         )
-    if not (run_dir / "model.keras").is_file():
+    if not (run_dir / files.MODEL).is_file():
         raise ModelError(
             f"Expected a finished run, with a model.keras. Received: {run_dir}. Let it "
             f"finish: sfcl train --resume {run_dir}."
@@ -75,8 +76,8 @@ def _load(run_dir, name, precision, threads, say):
                 f"Expected float32 with TensorFlow. Received: {precision}. Take "
                 "--engine openvino for it."
             )
-        return load_engine(run_dir / "model.keras", precision, threads)
-    folder = run_dir / "engines" / f"{name}-{precision}"
+        return load_engine(run_dir / files.MODEL, precision, threads)
+    folder = run_dir / files.ENGINES / f"{name}-{precision}"
     if _is_of(folder, run_dir):
         return load_engine(folder, precision, threads)
     if precision == "int8":
@@ -105,7 +106,7 @@ def _is_of(folder, run_dir):
         record = json.loads((folder / "engine.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return record.get("model_sha256") == sha256(run_dir / "model.keras")
+    return record.get("model_sha256") == sha256(run_dir / files.MODEL)
 
 
 def _convert(run_dir, folder, name, precision):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.runs import Run, files
 
 # What is imported below brings TensorFlow along: an error is told sooner without.
 
@@ -25,11 +26,10 @@ def newest_run(runs: Path) -> Path:
     Raises:
         ModelError: If there is none; it tells how to make one.
     """
-    found = [path.parent for path in runs.glob("*/model.keras")]
-    found = [run for run in found if (run / "config.toml").is_file()]
-    if not found:
+    newest = Run.newest(runs)
+    if newest is None:
         raise ModelError(NO_MODEL.format(received=f"no finished run in {runs}"))
-    return max(found, key=lambda run: (run / "model.keras").stat().st_mtime)
+    return newest.folder
 
 
 def load_model(
@@ -53,10 +53,10 @@ def load_model(
         raise UsageError(
             f"Expected an engine of {', '.join(ENGINES)}. Received: {engine!r}."
         )
-    if (path / "config.toml").is_file() and not (path / "engine.json").is_file():
+    if (path / files.CONFIG).is_file() and not (path / "engine.json").is_file():
         loaded = engine_of_run(path, engine, precision, threads=threads, say=say)
         return LocalModel(path, loaded, batch)
-    if (path / "engine.json").is_file() and (path / "config.toml").is_file():
+    if (path / "engine.json").is_file() and (path / files.CONFIG).is_file():
         return _of_engine(path, engine, precision, threads, batch)
     version = _newest_version(path)
     if version is None:

@@ -26,6 +26,7 @@ from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.runs import files
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 
@@ -112,7 +113,7 @@ class LocalModel(ScoringModel):
     """
 
     def __init__(self, folder: Path, engine, batch: int = BATCH):
-        super().__init__(read_config(folder / "config.toml"))
+        super().__init__(read_config(folder / files.CONFIG))
         self.name = folder.resolve().name
         self.engine = f"{engine.name}, {engine.precision}"
         self.calibration = Calibration.read(folder)
@@ -120,11 +121,14 @@ class LocalModel(ScoringModel):
         self._folder, self._engine, self._batch = folder, engine, batch
         self._prepare = self._traced()
         self._signatures = None
-        if (folder / "model.keras").is_file():
-            self.digest = sha256(folder / "model.keras")
-            self.results = _json(folder / "results.json")
+        if (folder / files.MODEL).is_file():
+            self.digest = sha256(folder / files.MODEL)
+            self.results = _json(folder / files.RESULTS)
             self.card = model_card(
-                self.config, self.calibration, _json(folder / "env.json"), self.results
+                self.config,
+                self.calibration,
+                _json(folder / files.ENVIRONMENT),
+                self.results,
             )
 
     def _traced(self):
@@ -199,12 +203,12 @@ class ExportedModel(ScoringModel):
         import tensorflow as tf
 
         extra = path / EXTRA
-        if not (extra / "config.toml").is_file():
+        if not (extra / files.CONFIG).is_file():
             raise ModelError(
                 f"Expected a SavedModel that `sfcl export` wrote. Received: {path}, "
                 f"without {EXTRA}/config.toml."
             )
-        super().__init__(read_config(extra / "config.toml"))
+        super().__init__(read_config(extra / files.CONFIG))
         try:
             self._loaded = tf.saved_model.load(str(path))
             self._signatures = self._loaded.signatures
@@ -260,16 +264,16 @@ class ServedModel(ScoringModel):
     engine = "gRPC"
 
     def __init__(self, client, name: str, run: Path | None = None):
-        if run is not None and not (run / "config.toml").is_file():
+        if run is not None and not (run / files.CONFIG).is_file():
             raise ModelError(
                 f"Expected the run that is served. Received: {run}, which has no "
                 "config.toml."
             )
-        super().__init__(read_config(run / "config.toml") if run else Config())
+        super().__init__(read_config(run / files.CONFIG) if run else Config())
         self.name, self._client, self._known = name, client, None
         if run:
             self.reference = Reference.read(run)
-            self.results = _json(run / "results.json")
+            self.results = _json(run / files.RESULTS)
             self.calibration = self._known = Calibration.read(run)
 
     def scores(self, faces):

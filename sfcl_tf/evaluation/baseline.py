@@ -10,8 +10,10 @@ from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
-from sfcl_tf.evaluation.selection import Selection, note, stored
+from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.presets import MADE_FOR
+from sfcl_tf.runs import files
+from sfcl_tf.runs.selection import Selection, note
 
 BASELINE = "efficientnet_b4"
 
@@ -68,7 +70,7 @@ def baseline_predictions(
     Otherwise it is scored, and `predictions_<name>_<baseline>.csv` is written into
     `run_dir`.
     """
-    manifest, config = pipeline.manifest, read_config(baseline / "config.toml")
+    manifest, config = pipeline.manifest, read_config(baseline / files.CONFIG)
     selection = Selection.of(manifest, split)
     its_name = selection.name(Selection.own(config.data, manifest, split))
     beside = f"{name}_{BASELINE}"
@@ -85,7 +87,7 @@ def baseline_predictions(
         name=manifest.card,
         split=split,
     )
-    predictions.write_csv(run_dir / f"predictions_{beside}.csv")
+    predictions.write_csv(run_dir / files.predictions(beside))
     note(run_dir, beside, selection, manifest, run=baseline.name)
     return predictions
 
@@ -131,7 +133,7 @@ def _told(value) -> str:
 
 def _baseline_config(run_dir):
     try:
-        config = read_config(run_dir / "config.toml")
+        config = read_config(run_dir / files.CONFIG)
     except SfclError:
         return None
     return config if config.model.name == BASELINE else None
@@ -139,7 +141,7 @@ def _baseline_config(run_dir):
 
 def _records(run_dir):
     try:
-        values = json.loads((Path(run_dir) / "env.json").read_text("utf-8"))
+        values = json.loads((Path(run_dir) / files.ENVIRONMENT).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     found = [values.get(key) for key in ("dataset", "fingerprint", "records")]

@@ -14,8 +14,8 @@ from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 from sfcl_tf.evaluation.summary import to_logit
 from sfcl_tf.evaluation.thresholds import Thresholds, fit_levels, threshold_at_fpr
+from sfcl_tf.runs import files
 
-FILE = "calibration.json"
 PRIOR = 0.5
 """Share of fakes at which a calibrated score is the probability of a fake."""
 VERDICTS = ("real", "uncertain", "fake")
@@ -156,7 +156,7 @@ class Calibration:
 
     def write(self, run_dir: str | Path) -> None:
         """Writes `calibration.json` beside the model."""
-        write_text(Path(run_dir) / FILE, self.to_json(indent=1))
+        write_text(Path(run_dir) / files.CALIBRATION, self.to_json(indent=1))
 
     @classmethod
     def read(cls, run_dir: str | Path) -> "Calibration":
@@ -165,7 +165,7 @@ class Calibration:
         Raises:
             ModelError: If the file is damaged.
         """
-        path = Path(run_dir) / FILE
+        path = Path(run_dir) / files.CALIBRATION
         if not path.is_file():
             return cls()
         try:

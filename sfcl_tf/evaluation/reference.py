@@ -17,8 +17,8 @@ from sfcl_tf.data.quality import Quality, measure
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.spectra import BANDS, sida_curves
+from sfcl_tf.runs import files
 
-FILE = "reference.json"
 LOW, HIGH = 0.01, 0.99
 """Quantiles of each measure that are kept."""
 
@@ -50,7 +50,7 @@ class Reference:
         told = dataclasses.asdict(self)
         for name in ("mean", "error"):
             told[name] = [[float(f"{x:.6g}") for x in row] for row in told[name]]
-        write_text(Path(run_dir) / FILE, json.dumps(told))
+        write_text(Path(run_dir) / files.REFERENCE, json.dumps(told))
 
     @classmethod
     def read(cls, run_dir: str | Path) -> "Reference | None":
@@ -59,7 +59,7 @@ class Reference:
         Raises:
             ModelError: If the file is damaged.
         """
-        path = Path(run_dir) / FILE
+        path = Path(run_dir) / files.REFERENCE
         return cls.parse(path.read_bytes(), path) if path.is_file() else None
 
     @classmethod

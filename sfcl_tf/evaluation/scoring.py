@@ -13,8 +13,9 @@ from sfcl_tf.evaluation.calibrate import Calibration, judge
 from sfcl_tf.evaluation.compare import compare
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
-from sfcl_tf.evaluation.selection import Selection, note
 from sfcl_tf.evaluation.summary import summarize, write_results
+from sfcl_tf.runs import files
+from sfcl_tf.runs.selection import Selection, note
 
 _EXAMPLES = 6
 # Of the run, not of its scores: what `train` and `export` found out.
@@ -71,7 +72,7 @@ def score(
         pipeline.evaluation(split), name=manifest.card, split=split, on_batch=on_batch
     )
     name = result_name(pipeline, split)
-    predictions.write_csv(run_dir / f"predictions_{name}.csv")
+    predictions.write_csv(run_dir / files.predictions(name))
     note(run_dir, name, Selection.of(manifest, split), manifest)
     return predictions
 
@@ -104,8 +105,8 @@ def write_figures(
     """
     manifest = pipeline.manifest
     name = result_name(pipeline, split)
-    own_test = name == "test"
-    path = run_dir / ("results.json" if own_test else f"results_{name}.json")
+    own_test = name == files.OWN_TEST
+    path = run_dir / files.results(name)
     results = {
         "dataset": manifest.card,
         "split": split,
@@ -127,7 +128,7 @@ def write_figures(
         predictions,
         results,
         (history or []) if own_test else [],
-        run_dir / ("plots" if own_test else f"plots_{name}"),
+        run_dir / files.plots(name),
         _examples(predictions, pipeline),
     )
     return results

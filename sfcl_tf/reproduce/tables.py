@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation.predictions import write_text
+from sfcl_tf.runs import files
 
 # Table 3's HCMF is both of Table 4's parts.
 _SWITCHES = {
@@ -128,9 +129,9 @@ def train_in_process(training: Training, folder: Path, options: Sequence[str]) -
         SfclError: If it fails; the end of its output is told.
     """
     run_dir = folder / training.name
-    results = run_dir / "results.json"
+    results = run_dir / files.RESULTS
     if not results.is_file():
-        begun = (run_dir / "config.toml").is_file()
+        begun = (run_dir / files.CONFIG).is_file()
         command = [sys.executable, "-m", "sfcl_tf.cli", "train", "--no-export"]
         if begun:
             command += ["--resume", str(run_dir), *_of_data(options)]

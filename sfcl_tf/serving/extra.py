@@ -7,6 +7,7 @@ from typing import Any
 
 from sfcl_tf.config import Config, to_toml
 from sfcl_tf.evaluation import Calibration
+from sfcl_tf.runs import files
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import MODEL_NAME, WARMUP
 from sfcl_tf.serving.warmup import warmup_file
@@ -31,13 +32,13 @@ def extra_files(
         `model_card.md`; the warm-up requests, where tensorflow-serving-api is
         installed.
     """
-    environment = run_dir / "env.json"
+    environment = run_dir / files.ENVIRONMENT
     known = json.loads(environment.read_text("utf-8")) if environment.is_file() else {}
     card = model_card(config, Calibration.read(run_dir), known, results)
-    files = {"config.toml": to_toml(config).encode(), "model_card.md": card.encode()}
-    for name in ("calibration.json", "reference.json"):
+    contents = {files.CONFIG: to_toml(config).encode(), "model_card.md": card.encode()}
+    for name in (files.CALIBRATION, files.REFERENCE):
         if (run_dir / name).is_file():
-            files[name] = (run_dir / name).read_bytes()
+            contents[name] = (run_dir / name).read_bytes()
     if requests := warmup_file(model_name):
-        files[WARMUP] = requests
-    return files
+        contents[WARMUP] = requests
+    return contents

@@ -8,3 +8,6 @@ EXTRA = "assets.extra"
 
 WARMUP = "tf_serving_warmup_requests"
 """The file in it whose requests a server replays before it is ready."""
+
+MOST_VERSION = 10**18
+"""The largest number of a model's version."""

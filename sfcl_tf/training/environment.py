@@ -14,7 +14,8 @@ import tensorflow as tf
 from sfcl_tf import __version__
 from sfcl_tf.data.output import write_json
 from sfcl_tf.errors import DataError
-from sfcl_tf.run_format import RUN_FORMAT
+from sfcl_tf.runs import files
+from sfcl_tf.runs.format import RUN_FORMAT
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av", "dlib-bin")
 _SPLITS = ("train", "val")
@@ -57,7 +58,7 @@ def note_resumed(path: Path, manifest, strategy, step: int) -> None:
 
 def read_environment(run_dir: Path) -> dict[str, Any]:
     """Returns `env.json`; empty where it is absent or damaged."""
-    path = Path(run_dir) / "env.json"
+    path = Path(run_dir) / files.ENVIRONMENT
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

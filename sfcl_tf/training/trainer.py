@@ -13,6 +13,7 @@ from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import backbone, build_model
+from sfcl_tf.runs import files
 from sfcl_tf.training.callbacks import (
     LogMetrics,
     SaveState,
@@ -95,7 +96,7 @@ def train(
     with precision(config.train):
         model, local = _build(config, build, strategy, steps)
 
-    checkpoints = run_dir / "checkpoints"
+    checkpoints = run_dir / files.CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
     state = TrainingState(model, checkpoints, config, is_chief)
     progress = state.restore()
@@ -126,7 +127,7 @@ def train(
     history = []
     if is_chief:
         log = LogMetrics(
-            run_dir / "metrics.jsonl",
+            run_dir / files.METRICS,
             progress,
             config.train.batch_size,
             steps,
@@ -134,7 +135,9 @@ def train(
             on_epoch,
         )
         history = log.history
-        board = TensorBoardLog(run_dir / "tb", histograms=config.train.histograms)
+        board = TensorBoardLog(
+            run_dir / files.TENSORBOARD, histograms=config.train.histograms
+        )
         callbacks[2:2] = [log, board]
 
     try:
@@ -157,7 +160,7 @@ def train(
     if not is_chief:
         return Training(local, select.predictor, 0, float("nan"), history)
     local.load_weights(checkpoints / BEST)
-    save_model(local, run_dir / "model.keras")
+    save_model(local, run_dir / files.MODEL)
     return Training(
         local, select.predictor, progress.best_epoch, progress.best_auc, history
     )

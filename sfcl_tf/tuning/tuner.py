@@ -25,6 +25,7 @@ from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import DataError, SfclError, UsageError
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.models import build_model
+from sfcl_tf.runs import files
 from sfcl_tf.training import train
 from sfcl_tf.tuning.space import Space
 
@@ -133,7 +134,7 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
                 config = self._space.apply(self._config, values)
                 if "tuner/epochs" in values:
                     config = _with_epochs(config, values["tuner/epochs"])
-                (folder / "config.toml").write_text(to_toml(config), "utf-8")
+                (folder / files.CONFIG).write_text(to_toml(config), "utf-8")
                 found = train(
                     config,
                     InputPipeline(self._manifest, config),
@@ -153,8 +154,8 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         if math.isnan(found.val_auc):
             raise FailedTrialError("The validation split has one class: no AUC.")
         if not self._keep:
-            shutil.rmtree(folder / "checkpoints")
-            (folder / "model.keras").unlink()
+            shutil.rmtree(folder / files.CHECKPOINTS)
+            (folder / files.MODEL).unlink()
         return {"val_auc": found.val_auc}
 
     def on_trial_end(self, trial):

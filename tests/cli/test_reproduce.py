@@ -41,11 +41,10 @@ def test_a_file_of_settings_holds_on_the_demo_too(asked, place):
 
 
 def test_figures_take_a_bounded_number_of_frames(place, monkeypatch):
-    from sfcl_tf.cli import data
     from sfcl_tf.evaluation import spectra
 
     manifest = small_manifest(place / "records")
-    monkeypatch.setattr(data, "prepare_data", lambda *args: manifest)
+    monkeypatch.setattr(reproduce, "ready_records", lambda *args: manifest)
     monkeypatch.setattr(reproduce, "_FRAMES", 8)
     counts, curves = [], spectra.sida_curves
 

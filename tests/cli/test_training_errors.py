@@ -70,7 +70,9 @@ def test_epochs_are_those_beyond_what_there_was(fails, run_dir, epochs):
 def trained(monkeypatch, *argv):
     """Runs a command up to where it trains, and returns with which settings."""
     begun = []
-    monkeypatch.setattr("sfcl_tf.cli.train._train", lambda *args: begun.append(args[2]))
+    monkeypatch.setattr(
+        "sfcl_tf.workflow.train._train", lambda c, *_, **__: begun.append(c)
+    )
     assert main([str(arg) for arg in argv]) == 0
     return begun
 

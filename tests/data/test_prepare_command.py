@@ -1,14 +1,15 @@
 """`sfcl prepare`, on a collection of three clips."""
 
-import argparse
 import shutil
 
 import pytest
 
-from sfcl_tf.cli import main, options
-from sfcl_tf.cli.data import prepare_data
+from sfcl_tf.cli import main
+from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.config import DataConfig
 from sfcl_tf.data.manifest import Settings, fingerprint
+from sfcl_tf.workflow.prepare import ready_records
+from sfcl_tf.workflow.sources import Sources
 
 
 @pytest.fixture
@@ -39,15 +40,12 @@ def test_coverage_is_shown_and_every_failure_named(copy, command, card, tmp_path
 
 def test_records_of_a_collection_that_is_gone_are_used(copy, command, tmp_path, capsys):
     command()
-    parser = argparse.ArgumentParser()
-    options.add_data(parser)
-    options.add_preparation(parser)
-    options.add_engine(parser)
-    args = parser.parse_args(["--data-root", str(copy.root)])
+    sources = Sources(roots=[copy.root], workers=1)
     data = DataConfig(dataset="demo", frames=2)
-    before = prepare_data(args, data)
+    before = ready_records(data, sources, ConsoleProgress())
     shutil.rmtree(copy.root)
-    assert prepare_data(args, data, ("val",)).videos == before.videos
+    after = ready_records(data, sources, ConsoleProgress(), ("val",))
+    assert after.videos == before.videos
     assert "collection not found; using records" in capsys.readouterr().out
     assert main(["prepare", "demo", "--data-root", str(copy.root)]) == 3
 

@@ -15,7 +15,7 @@ from small_data import small_config
 from sfcl_tf.config import override
 from sfcl_tf.data.output import DiskFullError
 from sfcl_tf.errors import DataError, ModelError, SfclError
-from sfcl_tf.run_format import RUN_FORMAT, require_format
+from sfcl_tf.runs.format import RUN_FORMAT, require_format
 from sfcl_tf.training.checkpoint import (
     BEST,
     Progress,

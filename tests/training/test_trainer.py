@@ -166,7 +166,9 @@ def test_what_is_advised_after_nan_can_be_done(manifest, tmp_path, monkeypatch):
     (tmp_path / "config.toml").write_text(to_toml(small_config()), "utf-8")
     command = str(caught.value).partition("sfcl train ")[2].split()
     began = []
-    monkeypatch.setattr("sfcl_tf.cli.train._train", lambda *a: began.append(a[2]))
+    monkeypatch.setattr(
+        "sfcl_tf.workflow.train._train", lambda c, *_, **__: began.append(c)
+    )
     assert main(["train", *command, "--runs", str(tmp_path / "runs")]) == 0
     assert began[0].train.learning_rate == pytest.approx(1e-4)
     assert began[0].train.clip_norm == 1

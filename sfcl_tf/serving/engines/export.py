@@ -12,6 +12,7 @@ import keras
 
 from sfcl_tf import __version__
 from sfcl_tf.errors import UsageError
+from sfcl_tf.runs import files
 from sfcl_tf.serving.engines import onnx, openvino
 from sfcl_tf.serving.engines.base import PRECISIONS, Engine
 from sfcl_tf.serving.engines.graph import freeze, image_size, in_float32
@@ -20,7 +21,7 @@ from sfcl_tf.serving.engines.packages import versions
 from sfcl_tf.serving.engines.quantize import quantize
 
 FORMATS = ("openvino", "onnx")
-_BESIDE = ("config.toml", "calibration.json", "reference.json")
+_BESIDE = (files.CONFIG, files.CALIBRATION, files.REFERENCE)
 
 
 def require_exportable(format: str, precision: str, path: Path | None = None) -> None:
@@ -150,7 +151,7 @@ def _copy(run_dir, folder):
     for name in _BESIDE:
         if (run_dir / name).is_file():
             shutil.copyfile(run_dir / name, folder / name)
-    model = run_dir / "model.keras"
+    model = run_dir / files.MODEL
     if not model.is_file():
         return {}
     with model.open("rb") as file:

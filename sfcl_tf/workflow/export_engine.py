@@ -1,82 +1,94 @@
-"""`sfcl export --format openvino|onnx`: a run's model for another engine."""
+"""A run's model for another engine: OpenVINO or ONNX Runtime."""
 
 import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from sfcl_tf.cli import options
-from sfcl_tf.cli.console import progress, say
+import numpy as np
+
+from sfcl_tf.config import Config
+from sfcl_tf.data.inputs import model_inputs, tf_basis
+from sfcl_tf.data.pipeline import readable
+from sfcl_tf.errors import DataError
+from sfcl_tf.evaluation.metrics import roc_auc
+from sfcl_tf.evaluation.predictor import Predictor
+from sfcl_tf.runs import Run, files
+from sfcl_tf.serving.engines import export_engine, verify_engine
+from sfcl_tf.serving.engines.export import require_exportable
+from sfcl_tf.serving.engines.graph import in_float32
+from sfcl_tf.storage import at_hand
+from sfcl_tf.workflow.progress import Progress
+from sfcl_tf.workflow.sources import Sources
 
 _CALIBRATION_CROPS = 256
 _AUC_CROPS = 4096
 _BATCH = 16
 
 
-def run(args, config, model, place, run_dir):
-    """Exports a run's model for an engine, and says what was written and compared.
+def write_engine(
+    run: Run,
+    base: Path | None,
+    format: str,
+    precision: str,
+    sources: Sources,
+    progress: Progress,
+) -> tuple[Path, dict[str, Any], str]:
+    """Exports a run's model for an engine.
 
     Args:
-        args: `format`, `precision`, `to` and `records`, the last three possibly
-            `None`.
-        config: The run's configuration.
-        model: Its model.
-        place: Where the run lies.
-        run_dir: The local folder that holds it.
+        run: The run.
+        base: The engine's folder; by default inside the run.
+        format: `"openvino"` or `"onnx"`.
+        precision: `"float32"`, `"bf16"` or `"int8"`.
+        sources: Where the run's records lie.
+        progress: Is told how it goes.
+
+    Returns:
+        The folder, what `engine.json` says, and how it compares in words.
 
     Raises:
         UsageError: If there is no such engine, or the folder holds something else.
         DataError: If int8 is asked for without records to calibrate on.
         ModelError: If a package is missing, or the engine differs from Keras.
     """
-    from sfcl_tf.serving.engines import export_engine
-    from sfcl_tf.serving.engines.export import require_exportable
-    from sfcl_tf.storage import at_hand, location
-
-    format, precision = args.format, args.precision or "float32"
     require_exportable(format, precision)
-    name = f"{format}-{precision}"
-    base = location(args.to) if args.to else run_dir / "engines" / name
-    told = base if args.to else place / "engines" / name
-    crops = _Crops(args, config)
+    model, inside = run.model, f"{files.ENGINES}/{format}-{precision}"
+    crops = _Crops(sources, run.config)
     if precision == "int8":
         crops.require_calibration()
-    with at_hand(base) as (path, _):
+    with at_hand(base or run.path(inside)) as (path, _):
         require_exportable(format, precision, path)
-        say(f"Converting the model for {format} in {precision}.")
+        progress.say(f"Converting the model for {format} in {precision}.")
         record = export_engine(
             model,
             path,
             format,
             precision,
             calibration=crops.batches("train", _CALIBRATION_CROPS),
-            check=lambda engine: _compare(engine, model, crops),
-            run_dir=run_dir,
+            check=lambda engine: _compare(engine, model, crops, progress),
+            run_dir=run.folder,
         )
-    say(f"Engine {told}{_told(record)}")
+    return base or run.place / inside, record, _told(record)
 
 
-def _compare(engine, model, crops):
+def _compare(engine, model, crops, progress):
     """Holds an engine against Keras, as far as records are at hand."""
-    import numpy as np
-
-    from sfcl_tf.evaluation import Predictor, roc_auc
-    from sfcl_tf.serving.engines import verify_engine
-    from sfcl_tf.serving.engines.graph import in_float32
-
     keras = Predictor(in_float32(model))
 
     def compared(split, most):
         """The largest difference, the labels, Keras's logits and the engine's."""
         labels, logits, found, largest = [], [], [], 0.0
-        with progress() as bar:
-            task = bar.add_task(
-                f"comparing on {split}", total=crops.count(split, most), note=""
-            )
+        total = crops.count(split, most)
+        with progress.counting(f"comparing on {split}", total) as count:
+            done = 0
             for batch in crops.batches(split, most):
                 labels.append(batch["label"])
                 logits.append(keras({n: batch[n] for n in ("image", "sida")}))
                 difference, scores = verify_engine(engine, [batch], logits[-1])
                 found.append(scores)
                 largest = max(largest, difference)
-                bar.advance(task, len(scores))
+                count(done := done + len(scores))
         return largest, *map(np.concatenate, (labels, logits, found))
 
     record = {}
@@ -120,28 +132,18 @@ def _told(record):
 class _Crops:
     """The model's inputs from a run's records, as many as are at hand."""
 
-    def __init__(self, args, config):
-        from sfcl_tf.data.cards import load_card
-        from sfcl_tf.data.manifest import Settings, read_manifest, records_folder
-        from sfcl_tf.data.pipeline import InputPipeline
-
+    def __init__(self, sources: Sources, config: Config):
         self.config = config
-        card = load_card(config.data.dataset)
-        self._folder = records_folder(
-            card, Settings.of(config.data), options.records(args)
-        )
-        manifest = read_manifest(self._folder)
-        manifest = manifest and manifest.of_methods(config.data.methods)
-        self._pipeline = InputPipeline(manifest, config) if manifest else None
+        self._sources = sources
+        self._pipeline = sources.pipeline(config)
 
     def require_calibration(self):
         """Raises where there is nothing to calibrate int8 on."""
-        from sfcl_tf.errors import DataError
-
         if not self.count("train", 1):
+            folder = self._sources.folder(self.config.data)
             raise DataError(
                 "Expected records of the run's training split, on which int8 is "
-                f"calibrated. Received: none in {self._folder}. Prepare them (sfcl "
+                f"calibrated. Received: none in {folder}. Prepare them (sfcl "
                 "prepare), or name their folder with --records."
             )
 
@@ -158,15 +160,10 @@ class _Crops:
         total, every = self._step(split, most)
         return math.ceil(total / every)
 
-    def batches(self, split, most):
+    def batches(self, split, most) -> Iterator[dict[str, np.ndarray]]:
         """Yields `{image, sida, label}` of at most so many crops, evenly spread."""
         if not self.count(split, most):
             return
-        import numpy as np
-
-        from sfcl_tf.data.inputs import model_inputs, tf_basis
-        from sfcl_tf.data.pipeline import readable
-
         basis, model = tf_basis(), self.config.model
         channels = self.config.data.dct_channels
 

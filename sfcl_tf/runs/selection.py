@@ -13,9 +13,7 @@ from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import card_name, card_names, load_card
 from sfcl_tf.data.manifest import Manifest, Settings, fingerprint
 from sfcl_tf.errors import SfclError
-from sfcl_tf.evaluation.predictions import Predictions
-
-NOTES = "evaluations.jsonl"
+from sfcl_tf.runs import files
 
 _LONGEST = 80  # characters of a file's name that tell methods
 
@@ -167,7 +165,7 @@ def note(
     del line["card"]
     if run:
         line["run"] = run
-    with (run_dir / NOTES).open("a", encoding="utf-8") as file:
+    with (run_dir / files.EVALUATIONS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
@@ -186,7 +184,7 @@ def noted_records(
     Returns:
         See `Manifest.digest`; `None` where no evaluation of the name was noted.
     """
-    path, found = Path(run_dir) / NOTES, None
+    path, found = Path(run_dir) / files.EVALUATIONS, None
     for text in path.read_text("utf-8").splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError):  # the last one, of a full disk
             line = json.loads(text)
@@ -200,25 +198,3 @@ def _noted_name(line, data):
         return line.get("name")
     own = (card_name(data.dataset), data.frames)
     return line["split"] if (line["dataset"], line["frames"]) == own else None
-
-
-def stored(
-    run_dir: Path,
-    name: str,
-    manifest: Manifest,
-    split: str,
-    *,
-    data: DataConfig | None = None,
-    run: str = "",
-) -> Predictions | None:
-    """Returns `predictions_<name>.csv`, if it is of the same records as a manifest's.
-
-    Further arguments are those of `noted_records`.
-    """
-    path = Path(run_dir) / f"predictions_{name}.csv"
-    noted = noted_records(run_dir, name, data, run)
-    if not path.is_file() or noted != manifest.digest(split):
-        return None
-    predictions = Predictions.read_csv(path)
-    records = sum(video["records"] for video in manifest.split(split))
-    return predictions if len(predictions) == records else None

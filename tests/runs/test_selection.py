@@ -7,11 +7,11 @@ import pytest
 from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import load_card
 from sfcl_tf.data.manifest import Manifest, Settings, records_folder
-from sfcl_tf.evaluation.selection import (
+from sfcl_tf.evaluation.stored import stored
+from sfcl_tf.runs.selection import (
     Selection,
     note,
     noted_records,
-    stored,
 )
 
 FF = Selection("ff_c23", "", "test", 4)

@@ -1,0 +1,226 @@
+"""A run's directory, on this machine or on `s3://`."""
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sfcl_tf.config import Config, read_config
+from sfcl_tf.errors import ModelError, SfclError, UsageError
+from sfcl_tf.runs import files
+from sfcl_tf.runs.format import require_format
+from sfcl_tf.storage import at_hand, is_remote, location, reached, require_writable
+
+
+class Run:
+    """What lies in a run's directory.
+
+    `Run(place)` is enough for a folder of this machine; what lies on `s3://` is
+    brought to one by `Run.open`.
+
+    Args:
+        place: Where the run lies: a path, or `s3://BUCKET/PREFIX`.
+        folder: The local folder that holds it, where that is another one.
+        save: Brings `place` up to date with the folder.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        folder: Path | None = None,
+        save: Callable[[], None] = lambda: None,
+    ):
+        self.place = location(place) if isinstance(place, str) else place
+        self._folder = folder
+        self.save = save
+
+    def __repr__(self):
+        return f"Run({str(self.place)!r})"
+
+    @property
+    def folder(self) -> Path:
+        """The local folder that holds it.
+
+        Raises:
+            UsageError: If it lies elsewhere and was not opened.
+        """
+        if self._folder is not None:
+            return self._folder
+        if is_remote(self.place):
+            raise UsageError(
+                f"Expected a run at hand. Received: {self.place}. Use it inside "
+                "`with Run.open(place) as run:`, which copies it here and back."
+            )
+        return self.place
+
+    @property
+    def name(self) -> str:
+        """The last part of its place."""
+        return self.place.name
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, place: "str | Path | Run") -> Iterator["Run"]:
+        """Gives a run that is there; what changes in its folder is kept at the end.
+
+        Args:
+            place: Where it lies; a run on this machine stands for itself.
+
+        Raises:
+            ModelError: If there is no run, or one of another version.
+            DataError: If its store cannot be reached.
+        """
+        if isinstance(place, Run) and (place._folder or not is_remote(place.place)):
+            yield place
+            return
+        place = Run(place).place if not isinstance(place, Run) else place.place
+        with reached(place):
+            found = (place / files.CONFIG).is_file()
+        if not found:
+            raise ModelError(
+                f"Expected a run's directory. Received: {place}, which has no "
+                "config.toml. Runs are made by `sfcl train` below ./runs."
+            )
+        with at_hand(place, fetch=True) as (folder, save):
+            require_format(folder)
+            yield cls(place, folder, save)
+
+    @classmethod
+    @contextlib.contextmanager
+    def create(cls, runs: str | Path, name: str) -> Iterator["Run"]:
+        """Gives a new run, in a folder of its own.
+
+        If an error of use ends the block before there is a checkpoint, the folder is
+        removed again: its name is free.
+
+        Args:
+            runs: The folder for all runs, or its URL.
+            name: Of this one.
+
+        Raises:
+            UsageError: If the name is none, is taken, or cannot be written at.
+        """
+        place = new_place(runs, name)
+        _require_new(place)
+        with at_hand(place) as (folder, save):
+            run = cls(place, folder, save)
+            try:
+                yield run
+            except SfclError:
+                if not run.is_begun:
+                    shutil.rmtree(folder)
+                raise
+            finally:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+
+    @classmethod
+    def newest(cls, runs: Path) -> "Run | None":
+        """Returns the run of a folder that was finished last; `None` without one."""
+        found = [path.parent for path in runs.glob(f"*/{files.MODEL}")]
+        found = [folder for folder in found if (folder / files.CONFIG).is_file()]
+        if not found:
+            return None
+        return cls(max(found, key=lambda each: (each / files.MODEL).stat().st_mtime))
+
+    def path(self, name: str) -> Path:
+        """Returns the local path of one of its files; see `sfcl_tf.runs.files`."""
+        return self.folder / name
+
+    def has(self, name: str) -> bool:
+        """Tells whether one of its files is there."""
+        return self.path(name).is_file()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a checkpoint from which training can go on."""
+        return self.has(f"{files.CHECKPOINTS}/state.json")
+
+    @property
+    def config(self) -> Config:
+        """What it was made with.
+
+        Raises:
+            UsageError: If that cannot be read.
+        """
+        return read_config(self.path(files.CONFIG))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What `env.json` says; empty where it is absent or damaged."""
+        try:
+            return json.loads(self.path(files.ENVIRONMENT).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Figures of its own test split; empty where it was not evaluated."""
+        path = self.path(files.RESULTS)
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A row an epoch; none before the first."""
+        path = self.path(files.METRICS)
+        if not path.is_file():
+            return []
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+    @functools.cached_property
+    def model(self):
+        """The `keras.Model` with the selected weights, loaded in safe mode.
+
+        Raises:
+            ModelError: If it is not there, or not one of this package.
+        """
+        from sfcl_tf.models import load_model
+
+        return load_model(self.path(files.MODEL))
+
+
+def new_place(runs: str | Path, name: str):
+    """Returns where a run of a name is to lie.
+
+    Raises:
+        UsageError: If the name would lead elsewhere.
+    """
+    if name != os.path.basename(name) or name in ("", ".", ".."):  # noqa: PTH119
+        raise UsageError(
+            f"Expected --name to be a plain name. Received: {name!r}. Give the folder "
+            "by --runs."
+        )
+    return (location(runs) if isinstance(runs, str) else runs) / name
+
+
+def _require_new(path):
+    if is_remote(path):
+        with reached(path):
+            exists = path.exists()
+        if exists:
+            raise _is_there(path, " and is a run")
+        require_writable(path)
+        return
+    try:
+        path.mkdir(parents=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except FileExistsError as error:
+        raise _is_there(path, " and is a run" if path.is_dir() else "") from error
+    except OSError as error:
+        raise UsageError(
+            f"Expected a folder in which runs can be written. Received: {path} "
+            f"({os.strerror(error.errno)}). Give another one by --runs or SFCL_RUNS."
+        ) from error
+
+
+def _is_there(path, what):
+    return UsageError(
+        f"Expected a new run. Received: {path}, which exists{what}. Choose another "
+        f"--name, go on with it by --resume {path}, or remove it."
+    )
