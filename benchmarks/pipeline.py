@@ -30,11 +30,11 @@ from timing import interleaved, report
 from sfcl_tf.config import AugmentConfig, load_config
 from sfcl_tf.data.crop import crop_face, crop_square
 from sfcl_tf.data.faces import Face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.manifest import Manifest, Settings
 from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.data.preprocess import Preprocessor
 from sfcl_tf.data.records import decode_region, encode_record, parse_record, write_shard
 from sfcl_tf.data.video import VideoFacts
 
@@ -82,7 +82,7 @@ def write_records(folder):
 
 def stages(pipeline):
     """Returns what an example goes through, each stage with all before it."""
-    config, basis = pipeline.config, tf_basis()
+    config, preprocess = pipeline.config, Preprocessor(pipeline.config)
 
     def decode(record):
         return decode_region(record["png"])
@@ -94,7 +94,7 @@ def stages(pipeline):
         return pipeline.training_crop(record, 0, tf.constant(0, tf.int64))[0]
 
     def inputs(record):
-        return model_inputs(augment(record), config.model.image_size, basis)
+        return preprocess.inputs(augment(record))
 
     return {
         "read and parse": lambda record: record["png"],

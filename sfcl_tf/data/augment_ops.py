@@ -7,7 +7,7 @@ deterministic; those that draw take a `(2,)` integer seed.
 
 import tensorflow as tf
 
-from sfcl_tf.data.inputs import MIN_SIDE
+from sfcl_tf.data.preprocess import MIN_SIDE
 from sfcl_tf.data.region import GRID
 from sfcl_tf.ops import YCBCR_FROM_RGB
 

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from sfcl_tf.data.augment import draw, vary_box, vary_crop
+from sfcl_tf.config import Config
 from sfcl_tf.data.batch_order import BatchOrder
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
+from sfcl_tf.data.degrade import Degradation
+from sfcl_tf.data.example import example_of
 from sfcl_tf.data.manifest import Manifest
+from sfcl_tf.data.passes import Degraded, Unchanged, Varied
+from sfcl_tf.data.preprocess import Preprocessor
 from sfcl_tf.data.record_index import RecordIndex
-from sfcl_tf.data.records import decode_region, parse_record, read_record
-from sfcl_tf.data.region import GRID
+from sfcl_tf.data.records import parse_record, read_record
 from sfcl_tf.errors import DataError
 
 _UNREADABLE = (
@@ -77,11 +78,18 @@ class InputPipeline:
 
     Args:
         manifest: The prepared data set.
-        config: A `sfcl_tf.config.Config`.
+        config: The run's configuration.
+        degradations: What is done to each face that is not trained on.
     """
 
     manifest: Manifest
-    config: "sfcl_tf.config.Config"  # noqa: F821
+    config: Config
+    degradations: tuple[Degradation, ...] = ()
+
+    @functools.cached_property
+    def preprocess(self) -> Preprocessor:
+        """From faces to the model's inputs."""
+        return Preprocessor(self.config)
 
     def real_repeat(self) -> int:
         """Returns how often a real video counts in training."""
@@ -152,7 +160,7 @@ class InputPipeline:
         """
         context = context or tf.distribute.InputContext()
         epoch, step = divmod(start_step, self.steps_per_epoch())
-        index, basis = self._index("train"), tf_basis()
+        index = self._index("train")
         # A share holds both classes too: they take turns within a batch.
         share = self.order.batch // context.num_input_pipelines
         mine = slice(
@@ -173,9 +181,7 @@ class InputPipeline:
 
             def example(shard, offset, size, repeat):
                 record = parse_record(read(shard, offset, size))
-                crop, _ = self.training_crop(record, repeat, number)
-                label = tf.cast(record["label"], tf.float32)[None]
-                return self._inputs(crop, basis), label
+                return self._shown(record, self._varied(repeat, number))
 
             dataset = tf.data.Dataset.from_tensor_slices(tuple(places))
             dataset = dataset.map(example, self._parallel, deterministic=True)
@@ -203,17 +209,13 @@ class InputPipeline:
             for place in zip(*places, strict=True)
         ]
 
-    def crop(self, record, box=None):
-        """Cuts a parsed record's face out, or another box of its region.
+    def crop(self, record) -> tf.Tensor:
+        """Cuts a parsed record's face out, and degrades it where that is asked for.
 
         Returns:
             The crop, `(side, side, 3)` uint8 RGB at native resolution.
         """
-        data = self.config.data
-        region = decode_region(record["png"])
-        snap = GRID if data.snap_to_grid else 1
-        box = record["box"] if box is None else box
-        return crop_face(region, box, data.margin, snap)
+        return self._fixed(example_of(record), self.preprocess.crop)[0]
 
     def training_crop(self, record, repeat, epoch):
         """Cuts and augments a crop as training does.
@@ -227,17 +229,21 @@ class InputPipeline:
             The crop, `(side, side, 3)` uint8, and what was drawn for it, as
             `sfcl_tf.data.augment.draw` gives it.
         """
-        numbers = record["frame_index"], record["track"], repeat
-        example = [record["video_id"], *map(tf.strings.as_string, numbers)]
-        key = tf.strings.to_hash_bucket_fast(tf.strings.join(example, "/"), 1 << 62)
-        seed = tf.random.experimental.stateless_fold_in(self._epoch_seed(epoch), key)
-        drawn = draw(self.config.augment, seed)
-        crop = self.crop(record, vary_box(record["box"], drawn))
-        return vary_crop(crop, drawn), drawn
+        example, varied = example_of(record), self._varied(repeat, epoch)
+        crop, _ = varied(example, self.preprocess.crop)
+        return crop, varied.draw(example)
 
-    def _epoch_seed(self, epoch):
-        seed = tf.constant([self.config.train.seed, 0], tf.int64)
-        return tf.random.experimental.stateless_fold_in(seed, epoch)
+    def _varied(self, repeat, epoch):
+        return Varied(self.config.augment, self.config.train.seed, epoch, repeat)
+
+    @property
+    def _fixed(self):
+        return Degraded(self.degradations) if self.degradations else Unchanged()
+
+    def _shown(self, record, shown_by):
+        """Returns a parsed record's inputs for the model, and its label `(1,)`."""
+        crop, label = shown_by(example_of(record), self.preprocess.crop)
+        return self.preprocess.inputs(crop), tf.cast(label, tf.float32)[None]
 
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Returns every record of a split once, in the manifest's order.
@@ -246,13 +252,10 @@ class InputPipeline:
             A dataset of `({image, sida}, label, meta)`: label `(B, 1)` float32, meta
             a dict of `META`'s fields, each `(B,)`.
         """
-        basis = tf_basis()
 
         def example(serialized):
             record = parse_record(serialized)
-            inputs = self._inputs(self.crop(record), basis)
-            label = tf.cast(record["label"], tf.float32)[None]
-            return inputs, label, _meta(record)
+            return *self._shown(record, self._fixed), _meta(record)
 
         examples = self._records(split).map(example, self._parallel, deterministic=True)
         return self._prefetched(examples.batch(self.config.evaluate.batch_size))
@@ -297,10 +300,10 @@ class InputPipeline:
             split: Which split.
             most: Most examples, evenly spread over the split; the others are not read.
         """
-        basis, records = tf_basis(), len(self._index(split))
+        records = len(self._index(split))
         chosen = np.linspace(0, records - 1, min(most, records)).round().astype(int)
         inputs = self._records_at(split, chosen).map(
-            lambda record: self._inputs(self.crop(parse_record(record)), basis),
+            lambda record: self._shown(parse_record(record), Unchanged())[0],
             self._parallel,
             deterministic=True,
         )
@@ -327,12 +330,6 @@ class InputPipeline:
     def _records(self, split):
         shards = [str(path) for path in self.manifest.shards(split)]
         return tf.data.TFRecordDataset(shards, buffer_size=_BUFFER)
-
-    def _inputs(self, crop, basis):
-        model, channels = self.config.model, self.config.data.dct_channels
-        return model_inputs(
-            crop, model.image_size, basis, channels, sida=model.reads_sida
-        )
 
     @property
     def _parallel(self):

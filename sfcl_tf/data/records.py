@@ -17,6 +17,14 @@
 | `detected` | int64 | 1 = by the detector, 0 = by the tracker |
 | `crf` | float | x264's, NaN if unknown |
 | `pixel_format` | bytes | such as `yuv444p` |
+
+Optional ones, which `sfcl_tf.data.enrich` adds to records that are there, are empty
+where they are absent:
+
+| feature | type | what |
+|---|---|---|
+| `landmarks` | 2N x float | x, y of each point in the region, in pixels |
+| `quality` | 4 x float | size, sharpness, brightness, detail: `sfcl_tf.data.quality` |
 """
 
 from collections.abc import Iterable
@@ -46,6 +54,10 @@ FEATURES = {
     "detected": _SCALAR((), tf.int64),
     "crf": _SCALAR((), tf.float32),
     "pixel_format": _SCALAR((), tf.string),
+}
+OPTIONAL = {
+    name: tf.io.FixedLenSequenceFeature((), tf.float32, allow_missing=True)
+    for name in ("landmarks", "quality")
 }
 
 
@@ -148,7 +160,15 @@ def read_record(path, offset, size) -> tf.Tensor:
 
 def parse_record(serialized) -> dict[str, tf.Tensor]:
     """Parses one serialised example; `png` stays encoded."""
-    return tf.io.parse_single_example(serialized, FEATURES)
+    return tf.io.parse_single_example(serialized, FEATURES | OPTIONAL)
+
+
+def with_features(serialized: bytes, values: dict[str, list]) -> bytes:
+    """Returns a serialised example with some features replaced or added."""
+    example = tf.train.Example.FromString(serialized)
+    for name, value in values.items():
+        example.features.feature[name].CopyFrom(_feature(value))
+    return example.SerializeToString(deterministic=True)
 
 
 def decode_region(png) -> tf.Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sfcl_tf.config import read_config
 from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.runs import files
 from sfcl_tf.serving.engines import available_engines, load_engine
@@ -110,20 +111,18 @@ def _is_of(folder, run_dir):
 
 
 def _convert(run_dir, folder, name, precision):
+    from sfcl_tf.data.preprocess import Preprocessor
     from sfcl_tf.evaluation import Predictor
     from sfcl_tf.models import load_model
-    from sfcl_tf.ops import sida
     from sfcl_tf.serving.engines import export_engine
     from sfcl_tf.serving.engines.graph import image_size, in_float32
     from sfcl_tf.serving.engines.verify import TOLERANCE
 
     model = in_float32(load_model(run_dir))
     side = image_size(model)
-    images = _natural_images(side)
-    batch = {
-        "image": images,
-        "sida": np.stack([np.asarray(sida(image)) for image in images]),
-    }
+    preprocess = Preprocessor(read_config(run_dir / files.CONFIG))
+    made = [preprocess.inputs(image) for image in _natural_images(side)]
+    batch = {name: np.stack([each[name] for each in made]) for name in made[0]}
 
     def check(engine):
         expected = Predictor(model)(batch)

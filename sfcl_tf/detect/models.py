@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 
 from sfcl_tf.config import Config, read_config
-from sfcl_tf.data.region import GRID
 from sfcl_tf.detect.samples import FoundFace
 from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
@@ -92,15 +91,7 @@ class ScoringModel(abc.ABC):
 
     def crop(self, face: FoundFace) -> np.ndarray:
         """Cuts out what the model sees of a face, `(side, side, 3)` uint8."""
-        from sfcl_tf.data.crop import crop_face
-
-        return crop_face(
-            face.region, face.inner, self.config.data.margin, self._snap
-        ).numpy()
-
-    @property
-    def _snap(self):
-        return GRID if self.config.data.snap_to_grid else 1
+        return _preprocessor(self.config).crop(face.region, face.inner).numpy()
 
 
 class LocalModel(ScoringModel):
@@ -119,7 +110,7 @@ class LocalModel(ScoringModel):
         self.calibration = Calibration.read(folder)
         self.reference = Reference.read(folder)
         self._folder, self._engine, self._batch = folder, engine, batch
-        self._prepare = self._traced()
+        self._prepare = _preprocessor(self.config).traced()
         self._signatures = None
         if (folder / files.MODEL).is_file():
             self.digest = sha256(folder / files.MODEL)
@@ -131,41 +122,13 @@ class LocalModel(ScoringModel):
                 self.results,
             )
 
-    def _traced(self):
-        import tensorflow as tf
-
-        from sfcl_tf.data.crop import crop_face
-        from sfcl_tf.data.inputs import model_inputs, tf_basis
-
-        basis, config = tf_basis(), self.config
-
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec((None, None, 3), tf.uint8),
-                tf.TensorSpec((4,), tf.int32),
-            ],
-            autograph=False,
-            jit_compile=False,
-        )
-        def prepare(region, box):
-            crop = crop_face(region, box, config.data.margin, self._snap)
-            return model_inputs(
-                crop,
-                config.model.image_size,
-                basis,
-                config.data.dct_channels,
-                sida=config.model.reads_sida,
-            )
-
-        return prepare
-
     def scores(self, faces):
         """Scores faces in batches; see `ScoringModel`."""
         for batch in _batches(faces, self._batch):
             prepared = [self._prepare(f.region, np.int32(f.inner)) for f in batch]
             inputs = {
                 name: np.stack([each[name].numpy() for each in prepared])
-                for name in ("image", "sida")
+                for name in prepared[0]
             }
             logits = self._engine(inputs)
             for logit, score in zip(
@@ -321,6 +284,12 @@ def _told(answer):
 def _edges(calibration):
     """Returns the thresholds of all levels in a row, the picture's first."""
     return [e for level in calibration.levels for e in (level.real_to, level.fake_from)]
+
+
+def _preprocessor(config):
+    from sfcl_tf.data.preprocess import Preprocessor
+
+    return Preprocessor(config)
 
 
 def encode_png(image: np.ndarray) -> bytes:

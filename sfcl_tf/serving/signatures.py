@@ -16,12 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import MIN_SIDE, model_inputs, tf_basis
-from sfcl_tf.data.region import GRID
+from sfcl_tf.data.preprocess import MIN_SIDE, Preprocessor
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.models.views import with_views
-from sfcl_tf.ops import SIDA_SIZE
 from sfcl_tf.serving.decode import DAMAGED, decode_bounded
 
 MAX_FACES = 1024
@@ -68,13 +65,9 @@ class Signatures:
     def __init__(self, model: keras.Model, config: Config, calibration: Calibration):
         self._config = config
         self._calibration = calibration
-        self._basis = tf_basis()
+        self._preprocess = Preprocessor(config)
         self._views = with_views(model)
-        size = config.model.image_size
-        self._specs = (
-            tf.TensorSpec((size, size, 3), tf.float32),
-            tf.TensorSpec((SIDA_SIZE,), tf.float32),
-        )
+        self._specs = tuple(self._preprocess.specs.values())
         # Each traced once, whatever the number of signatures.
         self._prepare = tf.function(
             self._from_encoded,
@@ -189,16 +182,20 @@ class Signatures:
         score = self._calibrated(found["logit"])
         return found | {"score": score, "status": status}
 
-    def _run(self, image, sida):
-        views = self._views({"image": image, "sida": sida}, training=False)
+    def _named(self, inputs):
+        return dict(zip(self._preprocess.specs, inputs, strict=True))
+
+    def _run(self, *inputs):
+        views = self._views(self._named(inputs), training=False)
         shown = {n: views[n] for n in ("logit", "embedding", "gate") if n in views}
         shown["logit"] = shown["logit"][:, 0]
         return {name: tf.cast(value, tf.float32) for name, value in shown.items()}
 
-    def _run_with_gradient(self, image, sida):
+    def _run_with_gradient(self, *inputs):
+        inputs = self._named(inputs)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(image)
-            views = self._views({"image": image, "sida": sida}, training=False)
+            tape.watch(inputs["image"])
+            views = self._views(inputs, training=False)
         sources = {name: views[name] for name in ("map", "bands") if name in views}
         gradient = tape.gradient(views["map_logit"], sources)
         weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)
@@ -264,38 +261,26 @@ class Signatures:
 
     def _prepare_face(self, image, box, margin, problem):
         """Cuts a face out and turns it into the model's inputs, unless it is unfit."""
-        model, data = self._config.model, self._config.data
-        snap = GRID if data.snap_to_grid else 1
         edge = tf.cast(1 << 20, tf.float32)
         box = tf.clip_by_value(tf.cast(box, tf.float32), -edge, edge)
-        crop = crop_face(image, box, margin, snap)
+        crop = self._preprocess.crop(image, box, margin)
         side = tf.shape(crop)[0]
         unfit = tf.where(side < MIN_SIDE, TOO_SMALL, "")
         unfit = tf.where(side > MAX_SIDE, CROP_TOO_LARGE, unfit)
         problem = tf.where(tf.equal(problem, ""), unfit, problem)
 
-        def fit():
-            inputs = model_inputs(
-                crop,
-                model.image_size,
-                self._basis,
-                data.dct_channels,
-                sida=model.reads_sida,
-            )
-            return inputs["image"], inputs["sida"]
-
-        image, sida = tf.cond(
+        inputs = tf.cond(
             tf.equal(problem, ""),
-            fit,
-            lambda: tuple(tf.zeros(spec.shape) for spec in self._specs),
+            lambda: self._preprocess.inputs(crop),
+            self._preprocess.nothing,
         )
-        return image, sida, problem
+        return *inputs.values(), problem
 
     def _each(self, prepare, *items, lead=()):
         """Prepares each item of a batch on its own: one may fail, the others do not.
 
         Args:
-            prepare: From one item's tensors to image, SIDA and status.
+            prepare: From one item's tensors to the model's inputs and a status.
             *items: Tensors whose first axis is the batch.
             lead: Shape of the faces of one item.
 
@@ -318,11 +303,11 @@ class Signatures:
         place, *found = (
             prepared.concatenate(spare).batch(count + 1).get_single_element()
         )
-        image, sida, status = (
+        *inputs, status = (
             _placed(value, place, default, count + 1)[:-1]
             for value, default in zip(found, lost, strict=True)
         )
-        return (image, sida), status
+        return inputs, status
 
 
 def _bound(count, most=MAX_FACES, what="faces in a request"):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.pipeline import readable
+from sfcl_tf.data.preprocess import Preprocessor
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.metrics import roc_auc
 from sfcl_tf.evaluation.predictor import Predictor
@@ -84,7 +84,7 @@ def _compare(engine, model, crops, progress):
             done = 0
             for batch in crops.batches(split, most):
                 labels.append(batch["label"])
-                logits.append(keras({n: batch[n] for n in ("image", "sida")}))
+                logits.append(keras({n: x for n, x in batch.items() if n != "label"}))
                 difference, scores = verify_engine(engine, [batch], logits[-1])
                 found.append(scores)
                 largest = max(largest, difference)
@@ -164,14 +164,10 @@ class _Crops:
         """Yields `{image, sida, label}` of at most so many crops, evenly spread."""
         if not self.count(split, most):
             return
-        basis, model = tf_basis(), self.config.model
-        channels = self.config.data.dct_channels
+        preprocess = Preprocessor(self.config)
 
         def example(crop, label, _):
-            inputs = model_inputs(
-                crop, model.image_size, basis, channels, sida=model.reads_sida
-            )
-            return {**inputs, "label": label}
+            return {**preprocess.inputs(crop), "label": label}
 
         _, every = self._step(split, most)
         dataset = self._pipeline.crops(split, every).map(example).batch(_BATCH)

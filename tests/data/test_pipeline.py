@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import reference_ycbcr
+from helpers import model_inputs, reference_ycbcr
 
 from sfcl_tf import ops
 from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.records import parse_record
 from sfcl_tf.data.video import decode
 
@@ -105,9 +104,9 @@ def test_model_gets_the_resized_crop(crops, scored):
 
 
 def test_inputs_are_the_same_eagerly(crops, scored):
-    crop, basis = crops[0][0], tf_basis()
+    crop = crops[0][0]
     for dtype in (tf.uint8, tf.float32):
-        inputs = model_inputs(tf.cast(crop, dtype), 32, basis)
+        inputs = model_inputs(tf.cast(crop, dtype), 32)
         for name in ("image", "sida"):
             np.testing.assert_allclose(inputs[name], scored[name][0], 1e-4, 1e-3)
     assert inputs["sida"].shape == (ops.SIDA_SIZE,)

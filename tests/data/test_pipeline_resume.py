@@ -10,8 +10,8 @@ from small_data import small_config, small_manifest
 
 from sfcl_tf import ops
 from sfcl_tf.config import AugmentConfig
-from sfcl_tf.data.inputs import tf_basis
 from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.data.preprocess import tf_basis
 from sfcl_tf.data.records import parse_record
 
 OPS = [f.name for f in dataclasses.fields(AugmentConfig) if f.type is float]

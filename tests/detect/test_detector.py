@@ -12,10 +12,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+from helpers import model_inputs
 
 import sfcl_tf
 from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.video import decode
 from sfcl_tf.detect import Detector, Looking
 from sfcl_tf.detect.models import Score, ServedModel
@@ -49,7 +49,7 @@ def test_scores_are_keras_own_of_the_crops_that_training_sees(detector, run, cli
     for moment in moments(result):
         frame = frames[moment.frame_index].rgb()
         crop = crop_face(frame, moment.box, config.data.margin, 8)
-        inputs.append(model_inputs(crop, config.model.image_size, tf_basis()))
+        inputs.append(model_inputs(crop, config.model.image_size))
     batch = {name: np.stack([x[name] for x in inputs]) for name in inputs[0]}
     logits = Predictor(load_model(run))(batch)
     np.testing.assert_allclose([m.logit for m in moments(result)], logits, atol=1e-4)

@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import model_inputs
 from small_data import small_config
 
 from sfcl_tf import ops
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.detect.explain import energy_share
 from sfcl_tf.detect.models import encode_png
 from sfcl_tf.evaluation import Calibration
@@ -67,8 +67,7 @@ def make_crops(count, seed):
 
 
 def inputs_of(crops):
-    basis = tf_basis()
-    prepare = tf.function(lambda crop: model_inputs(crop, SIDE, basis), autograph=False)
+    prepare = tf.function(lambda crop: model_inputs(crop, SIDE), autograph=False)
     each = [prepare(tf.constant(crop)) for crop in crops]
     return {name: tf.stack([one[name] for one in each]) for name in each[0]}
 

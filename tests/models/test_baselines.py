@@ -2,11 +2,11 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from helpers import model_inputs
 from small_data import small_config, small_manifest
 
 from sfcl_tf.config import load_config, read_config, to_toml
 from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.evaluation import roc_auc
@@ -123,12 +123,11 @@ def published(media):
 
 def scores(model, images):
     """P(fake) by the path that training and serving take."""
-    basis = tf_basis()
     inputs = []
     for image in images:
         height, width = image.shape[:2]
         crop = crop_face(image, [0, 0, width, height], margin=1.0)
-        inputs.append(model_inputs(crop, 256, basis, sida=False))
+        inputs.append(model_inputs(crop, 256, sida=False))
     batch = {k: np.stack([i[k] for i in inputs]) for k in inputs[0]}
     return keras.ops.convert_to_numpy(keras.ops.sigmoid(model(batch)))[:, 0]
 

@@ -170,13 +170,14 @@ def test_score_does_not_depend_on_batch_mates_and_takes_uint8():
 
 @pytest.mark.slow
 def test_tiny_overfits_twenty_real_crops(face_crops):
-    from sfcl_tf.data.inputs import model_inputs, tf_basis
+    from helpers import model_inputs
+
     from sfcl_tf.evaluation import Predictor, roc_auc
     from sfcl_tf.training import fill_standardize
 
     config = load_config(preset="tiny")
     images, labels = face_crops
-    rows = [model_inputs(image, 128, tf_basis()) for image in images]
+    rows = [model_inputs(image, 128) for image in images]
     inputs = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     labels = np.array(labels)
     assert len(labels) == 20

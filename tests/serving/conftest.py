@@ -36,13 +36,9 @@ class Served:
     def keras(self, crops):
         """Returns Keras's logits of crops, by the functions of tf.data."""
         import tensorflow as tf
+        from helpers import model_inputs
 
-        from sfcl_tf.data.inputs import model_inputs, tf_basis
-
-        inputs = [
-            model_inputs(crop, self.config.model.image_size, tf_basis())
-            for crop in crops
-        ]
+        inputs = [model_inputs(crop, self.config.model.image_size) for crop in crops]
         batch = {name: tf.stack([x[name] for x in inputs]) for name in inputs[0]}
         return Predictor(self.model)(batch)
 

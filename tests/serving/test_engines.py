@@ -8,11 +8,10 @@ import threading
 import keras
 import numpy as np
 import pytest
-from helpers import small_model
+from helpers import model_inputs, small_model
 from small_data import SIDE, small_config
 
 from sfcl_tf.config import load_config
-from sfcl_tf.data.inputs import model_inputs, tf_basis
 from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import build_model
@@ -356,8 +355,8 @@ def test_the_whole_model_agrees_with_keras_on_real_crops(face_crops, tmp_path, f
     keras.utils.set_random_seed(1)
     model = build_model(config)
     _unsettle(model)
-    size, basis = config.model.image_size, tf_basis()
-    inputs = [model_inputs(image, size, basis) for image in face_crops[0]]
+    size = config.model.image_size
+    inputs = [model_inputs(image, size) for image in face_crops[0]]
     batch = {name: np.stack([i[name] for i in inputs]) for name in ("image", "sida")}
     logits = Predictor(model)(batch)
     assert np.ptp(logits) > 0.1

@@ -265,9 +265,9 @@ def test_band_contributions_are_the_slope_along_each_band(ask, served):
     bands = served.model.get_layer("standardize_dct").output
     front = keras.Model(served.model.input, bands)
     behind = keras.Model([bands, served.model.input["sida"]], served.model.output)
-    from sfcl_tf.data.inputs import model_inputs, tf_basis
+    from helpers import model_inputs
 
-    inputs = model_inputs(crop, served.config.model.image_size, tf_basis())
+    inputs = model_inputs(crop, served.config.model.image_size)
     inputs = {name: value[None] for name, value in inputs.items()}
     values = front(inputs).numpy()
     for channel, band in ((0, 0), (0, 5), (1, 1), (2, 63)):
@@ -282,7 +282,8 @@ def test_band_contributions_are_the_slope_along_each_band(ask, served):
 
 
 def test_the_heatmap_is_grad_cam(ask, served):
-    from sfcl_tf.data.inputs import model_inputs, tf_basis
+    from helpers import model_inputs
+
     from sfcl_tf.models.views import last_map
 
     crop = served.crops[0]
@@ -290,7 +291,7 @@ def test_the_heatmap_is_grad_cam(ask, served):
     spatial = served.model.get_layer(last_map(served.model)).output
     front = keras.Model(served.model.input, spatial)
     behind = keras.Model([spatial, served.model.input["sida"]], served.model.output)
-    inputs = model_inputs(crop, served.config.model.image_size, tf_basis())
+    inputs = model_inputs(crop, served.config.model.image_size)
     inputs = {name: value[None] for name, value in inputs.items()}
     values = tf.Variable(front(inputs))
     with tf.GradientTape() as tape:

@@ -1,7 +1,7 @@
 """A trained model on other engines: OpenVINO and ONNX Runtime beside TensorFlow.
 
-Each takes `{image, sida}`, as `sfcl_tf.data.inputs.model_inputs` makes them, and gives
-the logit. An exported engine is a folder that is usable alone: the model's file,
+Each takes what a `sfcl_tf.data.preprocess.Preprocessor` makes, `{image, sida}`, and
+gives the logit. An exported engine is a folder that is usable alone: the model's file,
 `engine.json`, and the run's configuration and calibration.
 
 Names resolve when they are first used: loading an engine needs no converter.

@@ -1,10 +1,9 @@
 """What all engines have in common."""
 
 import abc
+from collections.abc import Mapping
 
 import numpy as np
-
-from sfcl_tf.ops import SIDA_SIZE
 
 PRECISIONS = ("float32", "bf16", "int8")
 
@@ -17,21 +16,26 @@ class Engine(abc.ABC):
     Attributes:
         name: `"tensorflow"`, `"openvino"` or `"onnx"`.
         precision: `"float32"`, `"bf16"` or `"int8"`.
-        image_size: Side of the image in pixels.
+        shapes: Of the inputs that it reads, by name, without the batch.
     """
 
     name: str
 
-    def __init__(self, precision: str, image_size: int):
+    def __init__(self, precision: str, shapes: Mapping[str, tuple[int, ...]]):
         self.precision = precision
-        self.image_size = image_size
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+
+    @property
+    def image_size(self) -> int:
+        """Side of the image in pixels."""
+        return self.shapes["image"][0]
 
     def __call__(self, inputs) -> np.ndarray:
         """Scores a batch.
 
         Args:
-            inputs: `image` `(B, S, S, 3)` RGB in 0..255, uint8 or float, and `sida`
-                `(B, 2304)`, of any size of batch.
+            inputs: What `sfcl_tf.data.preprocess.Preprocessor` makes, uint8 or
+                float, of any size of batch; what is not in `shapes` is not read.
 
         Returns:
             The logits, `(B,)` float32.
@@ -40,19 +44,18 @@ class Engine(abc.ABC):
             ValueError: If a shape is another one.
         """
         arrays = {
-            name: np.ascontiguousarray(inputs[name], np.float32)
-            for name in ("image", "sida")
+            name: np.ascontiguousarray(inputs[name], np.float32) for name in self.shapes
         }
-        shapes = {name: array.shape for name, array in arrays.items()}
-        count, size = len(arrays["image"]), self.image_size
-        if not count or shapes != {
-            "image": (count, size, size, 3),
-            "sida": (count, SIDA_SIZE),
-        }:
-            raise ValueError(
-                f"Expected image (B, {size}, {size}, 3) and sida (B, {SIDA_SIZE}). "
-                f"Received: {shapes['image']} and {shapes['sida']}."
+        count = len(arrays["image"])
+        if not count or any(
+            array.shape != (count, *self.shapes[name]) for name, array in arrays.items()
+        ):
+            expected = " and ".join(
+                f"{name} (B, {', '.join(map(str, shape))})"
+                for name, shape in self.shapes.items()
             )
+            received = " and ".join(str(array.shape) for array in arrays.values())
+            raise ValueError(f"Expected {expected}. Received: {received}.")
         return self._logits(arrays).reshape(count).astype(np.float32, copy=False)
 
     @abc.abstractmethod

@@ -5,7 +5,6 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from sfcl_tf.ops import SIDA_SIZE
 from sfcl_tf.serving.engines.inference import faster
 
 
@@ -14,11 +13,13 @@ class FrozenGraph:
     """A forward pass without variables.
 
     Attributes:
-        definition: TensorFlow's graph, with the placeholders `image` and `sida`.
+        definition: TensorFlow's graph, with a placeholder for each input.
+        inputs: Their names.
         output: Name of the tensor that is the logit, `(B, 1)` float32.
     """
 
     definition: tf.compat.v1.GraphDef
+    inputs: tuple[str, ...]
     output: str
 
 
@@ -36,21 +37,24 @@ def freeze(model: keras.Model) -> FrozenGraph:
         convert_variables_to_constants_v2,
     )
 
-    size = image_size(model)
+    shapes = input_shapes(model)
     model = _for_inference(model)
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec((None, size, size, 3), tf.float32, name="image"),
-            tf.TensorSpec((None, SIDA_SIZE), tf.float32, name="sida"),
+            tf.TensorSpec((None, *shape), tf.float32, name=name)
+            for name, shape in shapes.items()
         ],
+        autograph=False,
         jit_compile=False,
     )
-    def forward(image, sida):
-        return model({"image": image, "sida": sida}, training=False)
+    def forward(*inputs):
+        return model(dict(zip(shapes, inputs, strict=True)), training=False)
 
     frozen = convert_variables_to_constants_v2(forward.get_concrete_function())
-    return FrozenGraph(frozen.graph.as_graph_def(), frozen.outputs[0].name)
+    return FrozenGraph(
+        frozen.graph.as_graph_def(), tuple(shapes), frozen.outputs[0].name
+    )
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -95,5 +99,9 @@ def _for_inference(model):
 
 def image_size(model: keras.Model) -> int:
     """Returns the side of a model's image in pixels."""
-    sizes = {tensor.name: tensor.shape for tensor in model.inputs}
-    return sizes["image"][1]
+    return input_shapes(model)["image"][0]
+
+
+def input_shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of a model's inputs by name, without the batch."""
+    return {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}

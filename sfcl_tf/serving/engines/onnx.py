@@ -53,19 +53,17 @@ class OnnxEngine(Engine):
                 f"Expected an ONNX model at {path}. Received: {error}. Export it "
                 "anew: sfcl export RUN --format onnx."
             ) from error
-        shapes = {tensor.name: tensor.shape for tensor in self._session.get_inputs()}
-        self._names = list(shapes)
-        super().__init__(precision, shapes["image"][1])
+        inputs = self._session.get_inputs()
+        super().__init__(precision, {each.name: each.shape[1:] for each in inputs})
 
     def _logits(self, arrays):
-        fed = {name: arrays[name] for name in self._names}
-        return self._session.run(["logit"], fed)[0]
+        return self._session.run(["logit"], arrays)[0]
 
 
 def convert_graph(graph, path: Path) -> None:
     """Writes a `FrozenGraph` as a float32 ONNX file."""
     tf2onnx = import_tf2onnx()
-    inputs = ["image:0", "sida:0"]
+    inputs = [f"{name}:0" for name in graph.inputs]
     names = {name: name.split(":")[0] for name in inputs}
     with _without_warnings("tensorflow", "tf2onnx"):
         tf2onnx.convert.from_graph_def(

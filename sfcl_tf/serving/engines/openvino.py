@@ -52,9 +52,11 @@ class OpenVINOEngine(Engine):
         core = _core()
         try:
             model = core.read_model(path)
-            super().__init__(
-                precision, model.input("image").partial_shape[1].get_length()
-            )
+            shapes = {
+                port.any_name: [side.get_length() for side in [*port.partial_shape][1:]]
+                for port in model.inputs
+            }
+            super().__init__(precision, shapes)
             parts = _parts(openvino, model) if precision == "bf16" else [model]
             self._steps = []
             for part in parts:

@@ -8,7 +8,7 @@ from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import load_model
 from sfcl_tf.serving.engines.base import Engine
-from sfcl_tf.serving.engines.graph import image_size, in_float32
+from sfcl_tf.serving.engines.graph import in_float32, input_shapes
 
 FILE = "model.keras"
 
@@ -33,7 +33,7 @@ class TensorFlowEngine(Engine):
         if threads is not None:
             _limit(threads)
         model = in_float32(load_model(path))
-        super().__init__(precision, image_size(model))
+        super().__init__(precision, input_shapes(model))
         self._predictor = Predictor(model)
 
     def _logits(self, arrays):
