@@ -9,6 +9,7 @@ goes to files of its own: see docs/evaluation.md.
   sfcl evaluate runs/NAME
   sfcl evaluate runs/NAME --methods Deepfakes
   sfcl evaluate runs/NAME --dataset celebdf_v2 dfdc --data-root /data --frames 50
+  sfcl evaluate runs/NAME --degrade jpeg=50 --degrade blur=1
   sfcl evaluate runs/NAME runs/OTHER --paired
   sfcl evaluate s3://bucket/runs/NAME --records s3://bucket/records
 """
@@ -51,6 +52,15 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--frames", type=int, metavar="N", help="frames per video (default: the run's)"
+    )
+    parser.add_argument(
+        "--degrade",
+        action="append",
+        default=[],
+        metavar="KIND=LEVEL",
+        help="degrade each face before it is scored, such as jpeg=50 (quality), blur=2 "
+        "(sigma in pixels), noise=8 (grey levels) or resize=0.5; may be repeated with "
+        "another kind",
     )
     options.add_data(parser)
     options.add_preparation(parser)
@@ -113,6 +123,7 @@ def _choices(args):
         "faces": args.faces,
         "boxes": args.boxes,
         "methods": options.methods(args),
+        "degrade": tuple(args.degrade),
     }
     return [{"dataset": name, **common} for name in args.dataset or [None]]
 

@@ -71,7 +71,7 @@ def baseline_predictions(
     `run_dir`.
     """
     manifest, config = pipeline.manifest, read_config(baseline / files.CONFIG)
-    selection = Selection.of(manifest, split)
+    selection = Selection.of(manifest, split, tuple(map(str, pipeline.degradations)))
     its_name = selection.name(Selection.own(config.data, manifest, split))
     beside = f"{name}_{BASELINE}"
     for scores in (
@@ -83,7 +83,7 @@ def baseline_predictions(
     from sfcl_tf.models import load_model
 
     predictions = Predictor(load_model(baseline)).predictions(
-        InputPipeline(manifest, config).evaluation(split),
+        InputPipeline(manifest, config, pipeline.degradations).evaluation(split),
         name=manifest.card,
         split=split,
     )

@@ -73,7 +73,7 @@ def score(
     )
     name = result_name(pipeline, split)
     predictions.write_csv(run_dir / files.predictions(name))
-    note(run_dir, name, Selection.of(manifest, split), manifest)
+    note(run_dir, name, selection_of(pipeline, split), manifest)
     return predictions
 
 
@@ -110,7 +110,7 @@ def write_figures(
     results = {
         "dataset": manifest.card,
         "split": split,
-        "data": Selection.of(manifest, split).facts(),
+        "data": selection_of(pipeline, split).facts(),
         **(_facts(path) if own_test else {}),
         **(facts or {}),
         **describe(predictions, Calibration.read(run_dir)),
@@ -161,7 +161,14 @@ def result_name(pipeline: InputPipeline, split: str) -> str:
     """Returns what the files of a split's scores are called; see `Selection.name`."""
     manifest = pipeline.manifest
     own = Selection.own(pipeline.config.data, manifest, split)
-    return Selection.of(manifest, split).name(own)
+    return selection_of(pipeline, split).name(own)
+
+
+def selection_of(pipeline: InputPipeline, split: str) -> Selection:
+    """Returns what scoring a pipeline's split scores."""
+    return Selection.of(
+        pipeline.manifest, split, tuple(map(str, pipeline.degradations))
+    )
 
 
 def draw(predictions, results, history, folder: Path, examples=()) -> None:

@@ -31,6 +31,7 @@ class Selection:
         faces: `largest`, `all` or `full`.
         boxes: Digest of the file of boxes that replaced the detector; else empty.
         methods: Manipulation methods, sorted; empty for all of the data set's.
+        degraded: What was done to each face, such as `jpeg=50`; empty for nothing.
     """
 
     card: str
@@ -40,9 +41,12 @@ class Selection:
     faces: str = "largest"
     boxes: str = ""
     methods: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, manifest: Manifest, split: str) -> "Selection":
+    def of(
+        cls, manifest: Manifest, split: str, degraded: tuple[str, ...] = ()
+    ) -> "Selection":
         """Returns what scoring a manifest's split would score."""
         return cls(
             manifest.card,
@@ -50,6 +54,7 @@ class Selection:
             split,
             **dataclasses.asdict(manifest.settings),
             methods=manifest.methods,
+            degraded=degraded,
         )
 
     @classmethod
@@ -100,12 +105,20 @@ class Selection:
             parts.append(f"faces-{self.faces}")
         if self.methods:
             parts.append(_word(self.methods))
+        parts += [each.replace("=", "-") for each in self.degraded]
         return "_".join(parts)
 
     def facts(self) -> dict[str, Any]:
         """Returns the attributes and the title, ready for JSON."""
-        values = dataclasses.asdict(self) | {"title": self.title}
+        values = self.attributes() | {"title": self.title}
         return values | {"methods": list(self.methods)}
+
+    def attributes(self) -> dict[str, Any]:
+        """Returns the attributes by name."""
+        values = dataclasses.asdict(self)
+        if not self.degraded:  # as files have it from before it was known
+            del values["degraded"]
+        return values
 
     @property
     def title(self) -> str:
@@ -119,7 +132,7 @@ class Selection:
             parts.append(f"records {self.fingerprint}")
         if self.methods:
             parts.append(" + ".join(self.methods))
-        return ", ".join(parts)
+        return ", ".join([*parts, *self.degraded])
 
 
 def _mark(manifest: Manifest) -> str:
@@ -158,7 +171,7 @@ def note(
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "name": name,
         "dataset": selection.card,
-        **dataclasses.asdict(selection),
+        **selection.attributes(),
         "fingerprint": manifest.fingerprint,
         "records": manifest.digest(selection.split),
     }

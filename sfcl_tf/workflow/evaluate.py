@@ -9,6 +9,7 @@ from typing import Any
 
 from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import dataset_path
+from sfcl_tf.data.degrade import parse_degradations
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.evaluation.calibrate import Calibration, operating_point
@@ -38,6 +39,7 @@ class Choice:
         faces: `"largest"`, `"all"` or `"full"`.
         boxes: A JSON of face boxes instead of a detector.
         methods: Manipulation methods.
+        degrade: What is done to each face, such as `jpeg=50`.
     """
 
     dataset: str | Path | None = None
@@ -45,6 +47,7 @@ class Choice:
     faces: str | None = None
     boxes: str | None = None
     methods: Sequence[str] | None = None
+    degrade: Sequence[str] = ()
 
     def of(self, own: DataConfig) -> DataConfig:
         """Returns a run's `DataConfig`, changed by what is chosen.
@@ -100,6 +103,7 @@ def evaluate(
     faces: str | None = None,
     boxes: str | None = None,
     methods: Sequence[str] | None = None,
+    degrade: Sequence[str] = (),
     sources: Sources | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -116,6 +120,8 @@ def evaluate(
         faces: `"largest"`, `"all"` or `"full"`.
         boxes: A JSON of face boxes instead of a detector.
         methods: Manipulation methods.
+        degrade: What is done to each face before it is scored, such as `jpeg=50` or
+            `blur=2`: see `sfcl_tf.data.degrade`. The records stay as they are.
         sources: Where data lies.
         progress: Is told how it goes.
 
@@ -128,12 +134,13 @@ def evaluate(
         UsageError: If a value is out of range.
     """
     sources, progress = sources or Sources(), progress or Progress()
-    choice = Choice(dataset, frames, faces, boxes, methods)
+    choice = Choice(dataset, frames, faces, boxes, methods, degrade)
+    degradations = parse_degradations(degrade)
     with Run.open(run) as run:
         config, data = run.config, choice.of(run.config.data)
         predictor = predictor_of(run)  # told before anything is prepared
         manifest = ready_records(data, sources, progress, (split,))
-        pipeline = InputPipeline(manifest, config)
+        pipeline = InputPipeline(manifest, config, degradations)
         with scoring(pipeline, split, progress) as on_batch:
             predictions, results = evaluate_split(
                 predictor,

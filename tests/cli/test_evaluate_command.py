@@ -148,3 +148,31 @@ def test_evaluating_does_not_calibrate_and_names_what_does(make_run, capsys):
     results = read(run / "results.json")
     assert results["calibration"]["calibrated"] is False
     assert not (run / "calibration.json").exists()
+
+
+def test_a_degraded_split_has_files_of_its_own_and_needs_no_records(make_run, place):
+    run = make_run("one")
+    assert main(["evaluate", str(run)]) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*test*") if path.is_file()}
+    shards = {path: path.read_bytes() for path in place.rglob("*.tfrecord")}
+    assert main(["evaluate", str(run), "--degrade", "jpeg=50", "--degrade=blur=1"]) == 0
+    name = "ff_c23_test_4_blur-1_jpeg-50"
+    found = read(run / f"results_{name}.json")
+    assert found["data"]["degraded"] == ["blur=1", "jpeg=50"]
+    assert found["data"]["title"] == "ff_c23, test, 4 frames, blur=1, jpeg=50"
+    clean = read(run / "results.json")
+    assert found["summary"]["frame"]["n"] == clean["summary"]["frame"]["n"]
+    assert (
+        found["summary"]["frame"]["log_loss"] != clean["summary"]["frame"]["log_loss"]
+    )
+    assert (run / f"plots_{name}/roc.png").is_file()
+    assert "blur=1, jpeg=50" in (run / "report.html").read_text()
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path: path.read_bytes() for path in place.rglob("*.tfrecord")} == shards
+    last = json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1])
+    assert last["degraded"] == ["blur=1", "jpeg=50"]
+
+
+def test_a_degradation_that_is_none_is_told(fails, make_run):
+    message = fails(2, "evaluate", make_run("one"), "--degrade", "sepia=3")
+    assert "such as jpeg=50" in message
