@@ -10,17 +10,20 @@ fake/, of a .csv with path,label[,split][,group][,method], or of a card of your 
   sfcl prepare demo
   sfcl prepare ff_c23 --data-root /data --frames 50
   sfcl prepare ./my_clips --faces all
+  sfcl prepare ff_c23 --frames 50 --enrich quality
 """
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, say, table
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.data.cards import load_card
+from sfcl_tf.data.enrich import FEATURES
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.manifest import Settings
 from sfcl_tf.data.prepare import pending
+from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.quiet import import_tensorflow
-from sfcl_tf.workflow.prepare import list_collection, prepare
+from sfcl_tf.workflow.prepare import enrich, list_collection, prepare
 
 
 def add_arguments(parser):
@@ -42,6 +45,14 @@ def add_arguments(parser):
     group.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and stop"
     )
+    group.add_argument(
+        "--enrich",
+        action="append",
+        choices=tuple(FEATURES),
+        metavar="FEATURE",
+        help=f"add a feature to records that are there, and prepare nothing: "
+        f"{', '.join(FEATURES)}; may be repeated",
+    )
     options.add_config(parser)
 
 
@@ -49,11 +60,19 @@ def run(args):
     """Runs the subcommand."""
     config, sources = options.config(args), options.sources(args)
     progress = ConsoleProgress()
+    if args.enrich:
+        if args.split or args.limit or args.dry_run:
+            raise UsageError(
+                "Expected --enrich without --split, --limit and --dry-run. Received "
+                "both. All records of the data set get the feature."
+            )
+        found = enrich(config, args.enrich, sources=sources, progress=progress)
+        return DataError.exit_code if found.failed else 0
     sources.require(config.data)
     if args.dry_run:
         listing = list_collection(config, sources, args.split, args.limit, progress)
         _tell(config.data, sources, listing)
-        return
+        return 0
     import_tensorflow()
     prepare(
         config,
@@ -62,6 +81,7 @@ def run(args):
         limit=args.limit,
         progress=progress,
     )
+    return 0
 
 
 def _tell(data, sources, listing):

@@ -103,7 +103,7 @@ def prepare(
         if on_video:
             on_video(Progress(report, earlier, len(reports), len(listing.videos)))
 
-    with _alone(folder), contextlib.ExitStack() as at_end:
+    with alone(folder), contextlib.ExitStack() as at_end:
         # Whatever ends this, the report tells how far it came.
         at_end.callback(
             lambda: _write_report(folder, listing, reports, reused, seconds, started)
@@ -184,11 +184,14 @@ def _make(folder, splits: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder) -> Iterator[None]:
+def alone(folder) -> Iterator[None]:
     """Keeps other preparations out of a folder, and clears what a dead one left.
 
     A remote folder has no locks, and what is unfinished does not lie there. Two that
     write into one cost time alone: of the same settings, shards have the same bytes.
+
+    Raises:
+        DataError: If another preparation is at work there.
     """
     if is_remote(folder):
         yield

@@ -9,6 +9,8 @@ from sfcl_tf.data.boxes import read_boxes
 from sfcl_tf.data.cards import Card, load_card
 from sfcl_tf.data.check import check_prepared
 from sfcl_tf.data.check.findings import Finding, number
+from sfcl_tf.data.enrich import Enriched
+from sfcl_tf.data.enrich import enrich as enrich_records
 from sfcl_tf.data.layouts import list_videos, require_splits
 from sfcl_tf.data.listing import SPLITS, Listing
 from sfcl_tf.data.manifest import Manifest, Settings
@@ -54,6 +56,49 @@ def prepare(
     if limit:  # of which nothing follows for the whole
         return manifest
     return _with_errors(config.data, card, listing, manifest, sources, progress)
+
+
+def enrich(
+    config: Config,
+    features: Sequence[str],
+    *,
+    sources: Sources | None = None,
+    progress: Progress | None = None,
+) -> Enriched:
+    """Adds features to records that are there, without preparing anew.
+
+    Args:
+        config: Its section `data` says which records.
+        features: Keys of `sfcl_tf.data.enrich.FEATURES`.
+        sources: Where the records lie.
+        progress: Is told how it goes.
+
+    Raises:
+        UsageError: For an unknown feature.
+        DataError: If there are no records.
+    """
+    sources, progress = sources or Sources(), progress or Progress()
+    manifest = sources.manifest(config.data)
+    if manifest is None:
+        raise DataError(
+            f"Expected records in {sources.folder(config.data)}. Received: none. "
+            "Prepare them first: sfcl prepare with the same options, without --enrich."
+        )
+    with progress.counting("enriching") as count:
+        found = enrich_records(
+            manifest,
+            features,
+            workers=sources.workers,
+            timeout=sources.timeout,
+            on_video=count,
+        )
+    progress.say(
+        f"{' and '.join(features)}: added to {found.shards} videos in "
+        f"{manifest.folder}; {found.before} had it before."
+    )
+    for video, reason in found.failed.items():
+        progress.say(f"  {video}: {reason}")
+    return found
 
 
 def list_collection(
