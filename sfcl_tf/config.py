@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from sfcl_tf.data.region import CONTEXT
 from sfcl_tf.errors import UsageError
-from sfcl_tf.presets import MADE_FOR, MESO4_SIZE, PRESETS
+from sfcl_tf.models.registry import BACKBONES, DETECTORS
+from sfcl_tf.presets import MADE_FOR, PRESETS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +20,10 @@ class ModelConfig:
     """What is built. The defaults are the paper's."""
 
     # The others are baselines; what is told of branches below is not theirs.
-    name: Literal["sfcl_hcmf", "efficientnet_b4", "xception", "meso4"] = "sfcl_hcmf"
+    name: Literal[*DETECTORS] = "sfcl_hcmf"
     preset: Literal["paper", "recommended", "tiny"] = "paper"
     image_size: int = 380
-    spatial: Literal["efficientnet_b4", "efficientnet_b0"] = "efficientnet_b4"
+    spatial: Literal[*BACKBONES] = "efficientnet_b4"
     spatial_weights: str = "imagenet"  # or "none", or a path
     # Or "imagenet", "auto" for that where the file is there, or a path.
     frequency_weights: str = "none"
@@ -46,7 +47,7 @@ class ModelConfig:
     @property
     def reads_sida(self) -> bool:
         """Whether SIDA's descriptor is of use to the model."""
-        return self.name == "sfcl_hcmf" and self.sida
+        return "sida" in DETECTORS[self.name].reads and self.sida
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,10 +342,11 @@ def _check_bounds(key: str, value: Any) -> None:
 
 def _check_model(model: ModelConfig) -> None:
     """Tells what would otherwise fail when the model is built, hours later."""
-    if model.name == "meso4" and model.image_size != MESO4_SIZE:
+    only = DETECTORS[model.name].only_size
+    if only and model.image_size != only:
         raise UsageError(
-            f"Expected model.image_size={MESO4_SIZE} for meso4, whose dense layer fits "
-            f"no other. Received: {model.image_size}."
+            f"Expected model.image_size={only} for {model.name}, which fits no other. "
+            f"Received: {model.image_size}."
         )
     if model.hcma_dim < 1 or model.hcma_heads < 1 or model.hcma_dim % model.hcma_heads:
         raise UsageError(

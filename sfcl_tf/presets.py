@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sfcl_tf.models.registry import DETECTORS
+
 # Expected cost: `paper` 50 M parameters; `tiny` 5 M, minutes on two CPU cores.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"model.preset": "paper"},
@@ -54,12 +56,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-MESO4_SIZE = 256
-"""Side of the image that Meso4's dense layer is made for, in pixels."""
-
-# What a baseline was made for, by model and preset.
-_MESO4 = {"model.image_size": MESO4_SIZE, "model.spatial_weights": "none"}
 MADE_FOR: dict[str, dict[str, dict[str, Any]]] = {
-    "xception": {key: {"model.image_size": 299} for key in ("paper", "recommended")},
-    "meso4": dict.fromkeys(PRESETS, _MESO4),
+    name: {preset: detector.made_for(preset) for preset in PRESETS}
+    for name, detector in DETECTORS.items()
 }
+"""What a model was made for, by model and preset."""

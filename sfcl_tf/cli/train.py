@@ -14,6 +14,7 @@ import sfcl_tf
 from sfcl_tf.cli import options
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.errors import UsageError
+from sfcl_tf.models.registry import DETECTORS
 
 
 def add_arguments(parser):
@@ -31,7 +32,7 @@ def add_arguments(parser):
     options.add_config(parser)
     parser.add_argument(
         "--model",
-        choices=("sfcl_hcmf", "efficientnet_b4", "xception", "meso4"),
+        choices=tuple(DETECTORS),
         help="what to train; the others are baselines (default: sfcl_hcmf)",
     )
     parser.add_argument("--epochs", type=int, metavar="N")

@@ -4,8 +4,8 @@ import dataclasses
 import importlib
 from pathlib import Path
 
-from sfcl_tf.config import DataConfig
 from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.models.registry import DETECTORS, modules
 from sfcl_tf.models.weights import resolve_weights
 
 
@@ -29,8 +29,14 @@ def build_model(config, *, download: bool = False):
         >>> build_model(load_config(preset="tiny")).output_shape
         (None, 1)
     """
+    from sfcl_tf.config import DataConfig  # whose choices are this package's
+
     data = getattr(config, "data", DataConfig())
     config = getattr(config, "model", config)
+    if config.name not in DETECTORS:
+        raise UsageError(
+            f"Expected a model of {', '.join(DETECTORS)}. Received: {config.name!r}."
+        )
     networks = pretrained(config)
     paths = [
         resolve_weights(choice, network, download=download)
@@ -58,7 +64,7 @@ def _build(config, dct_channels, spatial, frequency=None):
             spatial_weights=spatial,
             frequency_weights=frequency,
         )
-    baseline = importlib.import_module(f"sfcl_tf.models.baselines.{config.name}")
+    baseline = importlib.import_module(DETECTORS[config.name].module)
     return getattr(baseline, config.name)(config, weights=spatial)
 
 
@@ -129,8 +135,10 @@ def load_model(path):
     """
     import keras
 
-    import sfcl_tf.layers
-    import sfcl_tf.models.efficientnet  # noqa: F401  registers its layer
+    import sfcl_tf.layers  # noqa: F401  registers them
+
+    for module in modules():  # registers the layers of one network alone
+        importlib.import_module(module)
 
     path = Path(path)
     if path.is_dir():

@@ -1,10 +1,12 @@
 """SFCL-HCMF: spatial and frequency branches, joined shallow and deep."""
 
+import importlib
+
 import keras
 
 from sfcl_tf.layers import FAAE, HCMA, SBCM, BlockDCT, CompressSIDA, Standardize
 from sfcl_tf.layers.precision import full_precision
-from sfcl_tf.models.efficientnet import SpatialBranch
+from sfcl_tf.models.registry import BACKBONES
 from sfcl_tf.models.xception_f import FrequencyBranch
 from sfcl_tf.ops import SIDA_SIZE
 
@@ -17,7 +19,7 @@ def sfcl_hcmf(
     Args:
         config: A `sfcl_tf.config.ModelConfig`.
         dct_channels: `"ycbcr"`, or `"y"`: the frequency branches see luma alone.
-        spatial_weights: Path of Keras's EfficientNet `_notop.h5`, or `None`.
+        spatial_weights: Path of the backbone's `_notop.h5`, or `None`.
         frequency_weights: Path of Keras's Xception `_notop.h5`, or `None`.
 
     Returns:
@@ -38,7 +40,8 @@ def sfcl_hcmf(
         config.cnn_f_width, config.cnn_f_middle, frequency_weights, momentum
     )(spectrum)
 
-    branch = SpatialBranch(config.spatial, size, spatial_weights, momentum)
+    module = importlib.import_module(BACKBONES[config.spatial].module)
+    branch = module.SpatialBranch(config.spatial, size, spatial_weights, momentum)
     shallow = branch.shallow(image)
     if config.faae:
         shallow = FAAE(config.faae_zero_gamma, momentum, name="faae")(
