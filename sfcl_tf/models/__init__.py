@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import warnings
 from pathlib import Path
 
 from sfcl_tf.errors import ModelError, UsageError
@@ -111,17 +112,60 @@ def backbone(model) -> list:
         model: A model of `build_model`.
 
     Returns:
-        EfficientNet's layers, or Xception's in the baseline of that name; none in
-        others.
+        The layers with weights of its spatial branch, or of a baseline's network;
+        none where nobody published such weights.
     """
-    if model.name == "xception":
-        return [layer for layer in model.layers if layer.name != "logit"]
-    prefixes = ("stem_", "block", "top_")  # Keras's names in EfficientNet
-    return [
-        layer
-        for layer in model.layers
-        if layer.name.startswith(prefixes) and layer.name != "block_dct"
-    ]
+    from sfcl_tf.models.parts import parts
+
+    names = set(parts(model).backbone)
+    return [layer for layer in model.layers if layer.name in names]
+
+
+def load_weights(model, path) -> None:
+    """Loads weights that a model of the same configuration saved.
+
+    Args:
+        model: A model of `build_model`.
+        path: A `.weights.h5` file.
+
+    Raises:
+        ValueError: If it holds those of another model.
+    """
+    # Keras warns of each layer that it finds nothing for, before it raises.
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            model.load_weights(path)
+        except ValueError:
+            if not _load_plain(model, path):
+                raise
+
+
+def _load_plain(model, path):
+    """Loads weights of a model of before; returns whether they are of one.
+
+    Keras files weights under the class of their layer, and the logit's was `Dense`.
+    """
+    import keras
+
+    from sfcl_tf.layers import Logit
+
+    def plain(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # an operation, which has no weights
+        config = layer.get_config()
+        kind = type(layer)
+        if isinstance(layer, Logit):
+            kind = keras.layers.Dense
+            del config["parts"]
+        return kind.from_config(config)
+
+    before = keras.models.clone_model(model, clone_function=plain)
+    try:
+        before.load_weights(path)
+    except ValueError:
+        return False
+    model.set_weights(before.get_weights())
+    return True
 
 
 def load_model(path):

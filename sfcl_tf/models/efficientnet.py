@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from sfcl_tf.layers.precision import full_precision
+from sfcl_tf.models.parts import Parts
 
 # ImageNet's channel statistics on RGB in 0..1: what Keras's weights expect.
 _MEAN = (0.485, 0.456, 0.406)
@@ -55,6 +56,9 @@ class SpatialBranch:
         weights: Path of a `..._notop.h5` file, or `None` for random weights.
         momentum: Momentum of every batch normalisation.
 
+    Attributes:
+        parts: What a model that consists of it says of itself.
+
     Reference:
         Tan and Le, 2019, arXiv:1905.11946; docs/fidelity.md, points 16 and 17.
     """
@@ -71,6 +75,18 @@ class SpatialBranch:
         tap = self.network.get_layer(TAP).input
         self._head = keras.Model(start, tap)
         self._tail = keras.Model(tap, self.network.output)
+        self.parts = self._parts()
+
+    def _parts(self):
+        used = {layer.name for layer in (*self._head.layers, *self._tail.layers)}
+        layers = [layer for layer in self.network.layers if layer.name in used]
+        third = [layer.name for layer in layers if layer.name.startswith("block3")]
+        return Parts(
+            last_map=layers[-1].name,
+            tap=third[-1],
+            backbone=tuple(layer.name for layer in layers if layer.weights),
+            float32=("imagenet_scale",),
+        )
 
     def shallow(self, image):
         """Image `(B, S, S, 3)`, RGB 0..255, to the map after block 3."""

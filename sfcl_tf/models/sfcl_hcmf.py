@@ -1,14 +1,25 @@
 """SFCL-HCMF: spatial and frequency branches, joined shallow and deep."""
 
+import dataclasses
 import importlib
 
 import keras
 
 from sfcl_tf.layers import FAAE, HCMA, SBCM, BlockDCT, CompressSIDA, Standardize
-from sfcl_tf.layers.precision import full_precision
+from sfcl_tf.models.parts import logit
 from sfcl_tf.models.registry import BACKBONES
 from sfcl_tf.models.xception_f import FrequencyBranch
 from sfcl_tf.ops import SIDA_SIZE
+
+_FLOAT32 = (
+    "block_dct",  # coefficients span -1024..1024, and traces of a forgery are under 1
+    "standardize_dct",
+    "sbcm",  # reads them standardised, with tails that take most of the 256 steps
+    "compress_sida",
+    "standardize_sida",
+    "gate",  # HCMA's, which reads the standardised descriptor
+)
+"""What 8 bits are too few for."""
 
 
 def sfcl_hcmf(
@@ -67,8 +78,11 @@ def sfcl_hcmf(
         pooled = [pool(name="pool_s")(spatial), pool(name="pool_f")(frequency)]
         fused = keras.layers.Concatenate(name="concatenate")([*pooled, *statistics])
     fused = keras.layers.Dropout(config.dropout, name="dropout")(fused)
-    logit = keras.layers.Dense(1, dtype=full_precision(), name="logit")(fused)
-    model = keras.Model({"image": image, "sida": sida}, logit, name="sfcl_hcmf")
+    parts = dataclasses.replace(
+        branch.parts, float32=(*_FLOAT32, *branch.parts.float32)
+    )
+    output = logit(parts)(fused)
+    model = keras.Model({"image": image, "sida": sida}, output, name="sfcl_hcmf")
     # Layers taken out of Keras's networks still belong to those graphs too, and
     # `get_layer(...).output` would be theirs. In a clone each has one output: ours.
     clone = keras.models.clone_model(model)

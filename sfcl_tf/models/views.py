@@ -3,23 +3,22 @@
 import keras
 import numpy as np
 
+from sfcl_tf.models.parts import parts
+
 
 def last_map(model: keras.Model) -> str:
     """Returns the name of the layer that gives the last spatial map.
 
-    That is the end of EfficientNet where there is one, else the last layer of the
-    graph whose output is `(B, h, w, C)`.
-
     Raises:
-        ValueError: If no layer gives a map.
+        ValueError: If none does.
     """
-    names = [layer.name for layer in model.layers if len(_shape(layer)) == 4]
-    if not names:
+    name = parts(model).last_map
+    if name is None:
         raise ValueError(
             "Expected a model with a layer of output (B, h, w, C). Received: "
             f"{model.name}, which has none."
         )
-    return "top_activation" if "top_activation" in names else names[-1]
+    return name
 
 
 def with_views(model: keras.Model) -> keras.Model:
@@ -93,7 +92,3 @@ def _overlap(new: int, old: int) -> np.ndarray:
     start, place = np.arange(new)[:, None] * old, np.arange(old) * new
     shared = np.minimum(start + old, place + new) - np.maximum(start, place)
     return (np.maximum(shared, 0) / old).astype("float32")
-
-
-def _shape(layer):
-    return getattr(layer.output, "shape", ())

@@ -12,7 +12,7 @@ from sfcl_tf.data.output import replacing
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
-from sfcl_tf.models import backbone, build_model
+from sfcl_tf.models import backbone, build_model, load_weights
 from sfcl_tf.runs import files
 from sfcl_tf.training.callbacks import (
     LogMetrics,
@@ -159,7 +159,7 @@ def train(
         ) from error
     if not is_chief:
         return Training(local, select.predictor, 0, float("nan"), history)
-    local.load_weights(checkpoints / BEST)
+    load_weights(local, checkpoints / BEST)
     save_model(local, run_dir / files.MODEL)
     return Training(
         local, select.predictor, progress.best_epoch, progress.best_auc, history

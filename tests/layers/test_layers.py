@@ -5,7 +5,15 @@ import tensorflow as tf
 from check_layer import check_layer
 
 from sfcl_tf import ops
-from sfcl_tf.layers import FAAE, HCMA, SBCM, BlockDCT, CompressSIDA, Standardize
+from sfcl_tf.layers import (
+    FAAE,
+    HCMA,
+    SBCM,
+    BlockDCT,
+    CompressSIDA,
+    Logit,
+    Standardize,
+)
 from sfcl_tf.models.efficientnet import ImageNetScale
 
 
@@ -51,6 +59,7 @@ CASES = {
         [normal(5, 4, 4, 6), normal(5, 2, 2, 5), normal(5, 9)],
         ("attention/key", "attention/query", "project_spatial/bias"),
     ),
+    "logit": (Logit({"last_map": "a", "backbone": ["b", "c"]}), normal(3, 9), ()),
 }
 
 
@@ -229,6 +238,7 @@ def test_hcma_gate_scales_the_embedding():
         (lambda: CompressSIDA().build((None, 9)), r"Expected \(B, 2304\)"),
         (lambda: SBCM().build((None, 4, 4, 3)), r"Expected \(B, h, w, C, K\)"),
         (lambda: Standardize().build((3, None)), "known sizes"),
+        (lambda: Logit(units=2), "Expected `units` of 1"),
     ],
 )
 def test_wrong_arguments_are_named(make, message):

@@ -2,11 +2,11 @@
 
 import keras
 
-from sfcl_tf.layers.precision import full_precision
+from sfcl_tf.models.parts import logit
 from sfcl_tf.ops import SIDA_SIZE
 
 
-def as_detector(config, network, name):
+def as_detector(config, network, name, parts):
     """Builds a model of the common signature around a network of the image.
 
     Args:
@@ -14,6 +14,7 @@ def as_detector(config, network, name):
         network: Called with the image `(B, S, S, 3)`, RGB in 0..255; gives features
             `(B, N)`.
         name: The model's name.
+        parts: The network's `Parts`.
 
     Returns:
         A `keras.Model` of `{"image", "sida"}`, of which the second is not read, to
@@ -22,8 +23,8 @@ def as_detector(config, network, name):
     size = config.image_size
     image = keras.Input((size, size, 3), name="image")
     sida = keras.Input((SIDA_SIZE,), name="sida")
-    logit = keras.layers.Dense(1, dtype=full_precision(), name="logit")
-    model = keras.Model({"image": image, "sida": sida}, logit(network(image)))
+    output = logit(parts)(network(image))
+    model = keras.Model({"image": image, "sida": sida}, output)
     # As in `sfcl_hcmf`: in a clone each layer has one output, and it is ours.
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())

@@ -25,4 +25,5 @@ def efficientnet_b4(config, *, weights=None):
         config,
         lambda image: pooled(branch.deep(branch.shallow(image)), config.dropout),
         "efficientnet_b4",
+        branch.parts,
     )

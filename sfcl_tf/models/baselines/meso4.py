@@ -4,6 +4,7 @@ import keras
 
 from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.baselines.classifier import as_detector
+from sfcl_tf.models.parts import Parts
 
 # Filters, kernel and pooling of the four convolutions.
 _BLOCKS = ((8, 3, 2), (8, 5, 2), (16, 5, 2), (16, 5, 4))
@@ -23,7 +24,8 @@ def meso4(config, *, weights=None):
     Reference:
         Afchar et al., 2018, arXiv:1809.00888, Sec. 2.2.
     """
-    model = as_detector(config, lambda image: _features(config, image), "meso4")
+    parts = Parts(last_map=f"pool{len(_BLOCKS)}", float32=("scale",))
+    model = as_detector(config, lambda image: _features(config, image), "meso4", parts)
     if weights is not None:
         model.load_weights(str(weights))
         logit = model.get_layer("logit")

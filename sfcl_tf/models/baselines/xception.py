@@ -5,6 +5,7 @@ import keras
 from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.baselines.classifier import as_detector, pooled
 from sfcl_tf.models.efficientnet import set_momentum
+from sfcl_tf.models.parts import Parts
 
 
 def xception(config, *, weights=None):
@@ -35,4 +36,9 @@ def xception(config, *, weights=None):
         config,
         lambda image: pooled(network.call(scale(image)), config.dropout),
         "xception",
+        Parts(
+            last_map=network.layers[-1].name,
+            backbone=tuple(layer.name for layer in network.layers if layer.weights),
+            float32=("scale",),
+        ),
     )
