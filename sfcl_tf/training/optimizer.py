@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from sfcl_tf.config import TrainConfig
+from sfcl_tf.errors import UsageError
 
 
 class LayerwiseAdam(keras.optimizers.Adam):
@@ -60,14 +61,25 @@ def make_optimizer(
         options: `config.train`.
         steps_per_epoch: For the schedule, which is told in steps.
         backbone: Variables for which `backbone_rate` and `freeze_epochs` hold.
+
+    Raises:
+        UsageError: If one of these is set and there is nothing to hold for.
     """
+    apart = options.backbone_rate != 1 or options.freeze_epochs
+    if apart and not backbone:
+        raise UsageError(
+            "Expected a model with a backbone, for train.backbone_rate and "
+            f"train.freeze_epochs. Received: {options.backbone_rate:g} and "
+            f"{options.freeze_epochs}, and a model without one. Leave them at 1 and 0, "
+            "or train another --model."
+        )
     return LayerwiseAdam(
         learning_rate=_rate(options, steps_per_epoch),
         weight_decay=options.weight_decay or None,
         global_clipnorm=options.clip_norm or None,
         use_ema=bool(options.ema),
         ema_momentum=options.ema or 0.99,
-        slow=backbone if options.backbone_rate != 1 or options.freeze_epochs else (),
+        slow=backbone if apart else (),
         factor=options.backbone_rate,
         frozen_steps=options.freeze_epochs * steps_per_epoch,
     )
