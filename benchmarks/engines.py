@@ -39,8 +39,12 @@ def convert(model, folder, batches):
         files[name].mkdir()
     openvino.convert_graph(graph, files["openvino"])
     onnx.convert_graph(graph, files["onnx"] / onnx.FILE)
-    quantize(files["onnx"] / onnx.FILE, files["onnx8"] / onnx.FILE, batches)
-    openvino.convert_onnx(files["onnx8"] / onnx.FILE, files["openvino8"])
+    quantize(
+        files["onnx"] / onnx.FILE, files["onnx8"] / onnx.FILE, batches, graph.float32
+    )
+    openvino.convert_onnx(
+        files["onnx8"] / onnx.FILE, files["openvino8"], graph.standardized
+    )
     for name in ("openvino8", "onnx8"):
         (files[name] / "engine.json").write_text('{"precision": "int8"}')
     engines = {"OpenVINO float32": (files["openvino"], "float32")}

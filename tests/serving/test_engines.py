@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -23,7 +24,8 @@ from sfcl_tf.serving.engines import (
 )
 from sfcl_tf.serving.engines.export import require_exportable
 from sfcl_tf.serving.engines.graph import freeze, in_float32
-from sfcl_tf.serving.engines.openvino import has_bf16
+from sfcl_tf.serving.engines.openvino import _parts as cut
+from sfcl_tf.serving.engines.openvino import convert_graph, has_bf16
 
 pytestmark = [
     # tf2onnx's, which reads protobufs and NumPy types as older ones had them.
@@ -227,6 +229,39 @@ def test_bf16_spares_what_stands_before_the_standardisation(small, tmp_path):
     assert 0 < difference < 0.02 * np.abs(logits).max() + 0.01
     again = load_engine(tmp_path / "e", "float32")
     assert verify_engine(again, batches, logits)[0] <= 1e-5
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_file_tells_where_bf16_may_begin(small, tmp_path, told):
+    """With names of its own, and without a word as earlier versions wrote it."""
+    from sfcl_tf.serving.engines.packages import import_openvino
+
+    openvino = import_openvino()
+    model, batches, logits = small
+
+    def renamed(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        config = layer.get_config()
+        if told:
+            config["name"] = config["name"].replace("standardize_", "own_")
+        return type(layer).from_config(config)
+
+    twin = keras.models.clone_model(model, clone_function=renamed)
+    twin.set_weights(model.get_weights())
+    convert_graph(freeze(twin), tmp_path)
+    text = (tmp_path / "model.xml").read_text()
+    assert ("own_dct own_sida" in text) == told
+    if not told:
+        (tmp_path / "model.xml").write_text(re.sub("<standardized .*?/>", "", text))
+    whole = openvino.Core().read_model(tmp_path / "model.xml")
+    assert whole.has_rt_info(["sfcl_tf", "standardized"]) == told
+    prefix = "own" if told else "standardize"
+    beginning, _ = cut(openvino, whole)
+    names = {name for output in beginning.outputs for name in output.get_names()}
+    assert names == {f"{prefix}_dct", f"{prefix}_sida"}
+    engine = load_engine(tmp_path / "model.xml")
+    assert verify_engine(engine, batches, logits)[0] <= 1e-5
 
 
 def test_a_cpu_without_bf16_is_told(exported, monkeypatch):

@@ -135,13 +135,16 @@ def _write(model, folder, format, precision, calibration):
     told = {"opset": onnx.OPSET, "packages": versions(*packages)}
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / onnx.FILE
-        onnx.convert_graph(freeze(model), source)
+        graph = freeze(model)
+        onnx.convert_graph(graph, source)
         target = source
         if precision == "int8":
             target = Path(temporary) / "int8.onnx"
-            told["calibration_crops"] = quantize(source, target, calibration)
+            told["calibration_crops"] = quantize(
+                source, target, calibration, graph.float32
+            )
         if format == "openvino":
-            openvino.convert_onnx(target, folder)
+            openvino.convert_onnx(target, folder, graph.standardized)
         else:
             shutil.copyfile(target, folder / onnx.FILE)
     return told

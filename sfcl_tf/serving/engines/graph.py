@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from sfcl_tf.layers import Standardize
+from sfcl_tf.models.parts import parts
 from sfcl_tf.serving.engines.inference import faster
 
 
@@ -16,11 +18,15 @@ class FrozenGraph:
         definition: TensorFlow's graph, with a placeholder for each input.
         inputs: Their names.
         output: Name of the tensor that is the logit, `(B, 1)` float32.
+        float32: Layers, or parts of them, that are not computed in 8 bits.
+        standardized: Layers up to whose output nothing is computed in bfloat16.
     """
 
     definition: tf.compat.v1.GraphDef
     inputs: tuple[str, ...]
     output: str
+    float32: frozenset[str]
+    standardized: frozenset[str]
 
 
 def freeze(model: keras.Model) -> FrozenGraph:
@@ -53,7 +59,11 @@ def freeze(model: keras.Model) -> FrozenGraph:
 
     frozen = convert_variables_to_constants_v2(forward.get_concrete_function())
     return FrozenGraph(
-        frozen.graph.as_graph_def(), tuple(shapes), frozen.outputs[0].name
+        frozen.graph.as_graph_def(),
+        tuple(shapes),
+        frozen.outputs[0].name,
+        frozenset([*parts(model).float32, "logit"]),
+        frozenset(x.name for x in model.layers if isinstance(x, Standardize)),
     )
 
 

@@ -3,17 +3,19 @@
 import functools
 import tempfile
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from sfcl_tf.errors import ModelError
+from sfcl_tf.models.parts import STANDARDIZED
 from sfcl_tf.serving.engines.base import Engine
 from sfcl_tf.serving.engines.names import layers_of
 from sfcl_tf.serving.engines.packages import import_openvino
 
 FILE = "model.xml"
 _HINT = "INFERENCE_PRECISION_HINT"
-_STANDARDIZED = ("standardize_dct", "standardize_sida")
-"""Layers up to whose output nothing is computed in bf16; tensors bear their names."""
+_STANDARDIZED = ("sfcl_tf", "standardized")
+"""Where a file names the tensors up to which nothing is computed in bf16."""
 # As Linux names them: AVX-512's and AMX's bfloat16, and Arm's.
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
@@ -109,11 +111,14 @@ def _parts(openvino, model):
     Returns:
         The model's beginning and its rest, or the model alone if it has none.
     """
+    standardized = set(STANDARDIZED)  # of files of earlier versions, which name none
+    if model.has_rt_info([*_STANDARDIZED]):
+        standardized = set(model.get_rt_info([*_STANDARDIZED]).astype(str).split())
     inputs = model.get_parameters()
     cut, replaced = [], []
     for node in model.get_ordered_ops():
         for output in node.outputs():
-            for name in output.get_names() & set(_STANDARDIZED):
+            for name in output.get_names() & standardized:
                 parameter = openvino.op.Parameter(
                     output.get_element_type(), output.get_partial_shape()
                 )
@@ -150,15 +155,21 @@ def convert_graph(graph, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "graph.pb"
         source.write_bytes(graph.definition.SerializeToString())
-        _convert(source, folder)
+        _convert(source, folder, graph.standardized)
 
 
-def convert_onnx(source: Path, folder: Path) -> None:
-    """Writes an ONNX file, quantised or not, as `model.xml` and `model.bin`."""
-    _convert(source, folder)
+def convert_onnx(source: Path, folder: Path, standardized: Collection[str]) -> None:
+    """Writes an ONNX file, quantised or not, as `model.xml` and `model.bin`.
+
+    Args:
+        source: The file.
+        folder: Where to.
+        standardized: See `FrozenGraph.standardized`.
+    """
+    _convert(source, folder, standardized)
 
 
-def _convert(source, folder):
+def _convert(source, folder, standardized):
     # By `read_model`: `convert_model` reports to its maker what it is called with.
     openvino = import_openvino()
     model = _core().read_model(source)
@@ -174,9 +185,10 @@ def _convert(source, folder):
         tensor.get_tensor().set_names({name})
         parameter.set_friendly_name(name)
     for node in model.get_ordered_ops():
-        for layer in layers_of(node.get_friendly_name()) & set(_STANDARDIZED):
+        for layer in layers_of(node.get_friendly_name()).intersection(standardized):
             if node.get_type_name() == "Divide":
                 node.output(0).get_tensor().add_names({layer})
     (output,) = model.outputs
     output.get_tensor().set_names({"logit"})
+    model.set_rt_info(" ".join(sorted(standardized)), [*_STANDARDIZED])
     openvino.save_model(model, folder / FILE, compress_to_fp16=False)

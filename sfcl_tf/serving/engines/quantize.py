@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +12,23 @@ from sfcl_tf.serving.engines.names import layers_of
 from sfcl_tf.serving.engines.packages import import_onnxruntime
 
 _OPERATIONS = ["Conv", "MatMul", "Gemm"]
-_IN_FLOAT = {
-    "block_dct",  # coefficients span -1024..1024, and traces of a forgery are under 1
-    "standardize_dct",
-    "sbcm",  # reads them standardised, with tails that take most of the 256 steps
-    "compress_sida",
-    "standardize_sida",
-    "gate",  # reads the standardised descriptor
-    "imagenet_scale",
-    "scale",
-    "logit",
-}
-"""Layers whose operations stay in float32."""
 
 
-def quantize(source: Path, target: Path, batches: Iterable[dict]) -> int:
+def quantize(
+    source: Path, target: Path, batches: Iterable[dict], float32: Collection[str]
+) -> int:
     """Quantises an ONNX file: weights by channel, activations by tensor.
 
     Convolutions and products with weights become 8-bit, between QuantizeLinear and
-    DequantizeLinear (QDQ), which OpenVINO reads too. In float32 stay the layers of
-    `_IN_FLOAT`, softmaxes, and products of activations.
+    DequantizeLinear (QDQ), which OpenVINO reads too. In float32 stay the layers that
+    the model names, softmaxes, and products of activations.
 
     Args:
         source: The float32 file.
         target: The file to write.
         batches: `{image, sida}` of real crops, on which ranges are measured.
+        float32: Names of layers whose operations stay as they are; see
+            `FrozenGraph.float32`.
 
     Returns:
         On how many crops.
@@ -72,19 +64,19 @@ def quantize(source: Path, target: Path, batches: Iterable[dict]) -> int:
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=[n.name for n in graph.node if stays_float(n)],
+            nodes_to_exclude=[n.name for n in graph.node if _is_of(n, float32)],
             extra_options={"MatMulConstBOnly": True},
         )
     return reader.crops
 
 
-def stays_float(node) -> bool:
-    """Tells whether an ONNX node belongs to a layer of `_IN_FLOAT`.
+def _is_of(node, layers) -> bool:
+    """Tells whether an ONNX node belongs to one of some layers.
 
     By its name, or that of its weights: with a bias, tf2onnx names it anew.
     """
     names = [node.name, *(name.split(":")[0] for name in node.input[1:])]
-    return any(not layers_of(name).isdisjoint(_IN_FLOAT) for name in names)
+    return any(not layers_of(name).isdisjoint(layers) for name in names)
 
 
 class _Reader:
