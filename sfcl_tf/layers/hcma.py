@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 from sfcl_tf.layers.precision import full_precision
@@ -111,48 +112,62 @@ class HCMA(keras.layers.Layer):
             x = ops.mean(x, axis=1, keepdims=True)
         return x  # (B, tokens, C)
 
-    def fused_tokens(self, inputs, training=None):
-        """Returns A_res, `(B, T, dim)`: what is averaged over tokens, then gated."""
-        spatial, frequency, *_ = inputs
-        spatial = self.project_spatial(self._to_tokens(spatial))  # (B, T, dim)
-        frequency = self.project_frequency(self._to_tokens(frequency))
-        attended = self.attention(spatial, frequency, training=training)
-        residual = self.norm(self.residual(spatial), training=training)
-        return ops.cast(attended, self.compute_dtype) + residual
+    def _parts(self, inputs, training=None, *, by_source=False):
+        """Returns the two terms of A_res: the residual and what is attended to.
 
-    def source_tokens(self, inputs):
-        """Returns A_res taken apart by where it comes from.
-
-        Attention brings what the frequency map holds at one position to all others:
-        A_res itself tells where was asked, not where the answer was found.
-
-        Returns:
-            `(B, T, dim)`, the residual by position of the spatial map, and
-            `(B, T', dim)`, what was attended to by position of the frequency map.
-            Their means over positions add up to that of A_res.
+        Both are `(B, T, dim)` by position of the spatial map, which asked. With
+        `by_source` the second is `(B, T', dim)`, by position of the frequency map,
+        where the answer was found; the means over positions are the same.
         """
         spatial, frequency, *_ = inputs
         spatial = self.project_spatial(self._to_tokens(spatial))  # (B, T, dim)
         frequency = self.project_frequency(self._to_tokens(frequency))
+        if by_source:
+            attended = self._attended_by_source(spatial, frequency)
+        else:
+            attended = self.attention(spatial, frequency, training=training)
+        residual = self.norm(self.residual(spatial), training=training)
+        return residual, ops.cast(attended, self.compute_dtype)
+
+    def _attended_by_source(self, spatial, frequency):
         _, alpha = self.attention(spatial, frequency, return_attention_scores=True)
         # Each position's share of the attention, over an even one: (B, T', heads, 1).
         # (In a graph that is built, Keras tells a wrong shape of alpha.)
         share = frequency.shape[1] * ops.mean(alpha, axis=2)
         share = ops.transpose(share, (0, 2, 1))[..., None]
         values = self.attention.value_dense(frequency)  # (B, T', heads, dim / heads)
-        attended = self.attention.output_dense(share * values)
-        residual = self.norm(self.residual(spatial), training=False)
-        return residual, ops.cast(attended, self.compute_dtype)
+        return self.attention.output_dense(share * values)
 
-    def embedding(self, tokens, statistics=()):
-        """Returns the fused embedding `(B, dim)` of A_res, gated by the statistics."""
+    def _embedding(self, tokens, statistics):
         fused = ops.mean(tokens, axis=1)
         if statistics:
             fused = fused * ops.cast(self.gate(statistics[0]), self.compute_dtype)
         return fused
 
     def call(self, inputs, training=None):
-        return self.embedding(self.fused_tokens(inputs, training), inputs[2:])
+        residual, attended = self._parts(inputs, training)
+        return self._embedding(attended + residual, inputs[2:])
+
+    def map_and_embedding(self, inputs):
+        """Returns A_res as a map, and the embedding computed from it.
+
+        Attention brings what the frequency map holds at one position to all others.
+        In the map each contribution stands where it comes from, so that it shows
+        where something was found. For inference, and for tokens that are positions.
+
+        Returns:
+            `(B, H, W, dim)`, and `(B, dim)` as `call` gives it but for rounding.
+        """
+        height, width = inputs[0].shape[1:3]
+        source = inputs[1].shape[1:3]
+        residual, attended = self._parts(inputs, training=False, by_source=True)
+        attended = ops.reshape(attended, (-1, *source, self.dim))
+        rows, columns = _overlap(height, source[0]), _overlap(width, source[1])
+        attended = ops.einsum("ih,bhwc->biwc", rows, attended)
+        attended = ops.einsum("jw,biwc->bijc", columns, attended)
+        grid = ops.reshape(residual, (-1, height, width, self.dim)) + attended
+        tokens = ops.reshape(grid, (-1, height * width, self.dim))
+        return grid, self._embedding(tokens, inputs[2:])
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0], self.dim)
@@ -165,3 +180,10 @@ class HCMA(keras.layers.Layer):
             "tokens": self.tokens,
             "momentum": self.momentum,
         }
+
+
+def _overlap(new: int, old: int) -> np.ndarray:
+    """Returns `(new, old)` weights that resample by area: they keep the mean."""
+    start, place = np.arange(new)[:, None] * old, np.arange(old) * new
+    shared = np.minimum(start + old, place + new) - np.maximum(start, place)
+    return (np.maximum(shared, 0) / old).astype("float32")

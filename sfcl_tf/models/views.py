@@ -1,7 +1,6 @@
 """A trained model with what its logit is made of as further outputs."""
 
 import keras
-import numpy as np
 
 from sfcl_tf.models.parts import parts
 
@@ -67,28 +66,11 @@ def with_views(model: keras.Model) -> keras.Model:
 def _fused(model):
     """Goes through HCMA by way of its map, so that gradients do too."""
     hcma = model.get_layer("hcma")
-    spatial, frequency, *statistics = hcma.input
-    found = {"gate": hcma.gate(statistics[0])} if hcma.gate is not None else {}
-    if hcma.tokens != "spatial":
-        return found
-    height, width = spatial.shape[1:3]
-    residual, attended = hcma.source_tokens(hcma.input)
-    attended = keras.ops.reshape(attended, (-1, *frequency.shape[1:3], hcma.dim))
-    rows, columns = (
-        _overlap(new, old)
-        for new, old in zip((height, width), frequency.shape[1:3], strict=True)
-    )
-    attended = keras.ops.einsum("ih,bhwc->biwc", rows, attended)
-    attended = keras.ops.einsum("jw,biwc->bijc", columns, attended)
-    grid = keras.ops.reshape(residual, (-1, height, width, hcma.dim)) + attended
-    tokens = keras.ops.reshape(grid, (-1, height * width, hcma.dim))
-    embedding = hcma.embedding(tokens, statistics)
-    logit = model.get_layer("logit")(embedding)  # dropout is for training alone
-    return found | {"map": grid, "map_logit": logit}
-
-
-def _overlap(new: int, old: int) -> np.ndarray:
-    """Returns `(new, old)` weights that resample by area: they keep the mean."""
-    start, place = np.arange(new)[:, None] * old, np.arange(old) * new
-    shared = np.minimum(start + old, place + new) - np.maximum(start, place)
-    return (np.maximum(shared, 0) / old).astype("float32")
+    found = {}
+    if hcma.gate is not None:
+        found["gate"] = hcma.gate(hcma.input[2])
+    if hcma.tokens == "spatial":
+        found["map"], embedding = hcma.map_and_embedding(hcma.input)
+        # Dropout, between the two, is for training alone.
+        found["map_logit"] = model.get_layer("logit")(embedding)
+    return found
