@@ -72,7 +72,7 @@ def convert_graph(graph, path: Path) -> None:
             input_names=inputs,
             output_names=[graph.output],
             opset=OPSET,
-            custom_op_handlers={"Log1p": (_log1p, [])},
+            custom_op_handlers={"Log1p": (_log1p, []), "Erfc": (_erfc, [])},
             tensors_to_rename={**names, graph.output: "logit"},
             output_path=str(path),
         )
@@ -87,6 +87,16 @@ def _log1p(context, node, name, _):
     node.type = "Log"
     context.insert_new_node_on_input(
         node, "Add", [node.input[0], one], name=f"{name}_add"
+    )
+
+
+def _erfc(context, node, name, _):
+    """Writes 1 - erf(x), of which GELU is made, as 1 + erf(-x)."""
+    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
+    node.type = "Erf"
+    context.insert_new_node_on_input(node, "Neg", node.input[0], name=f"{name}_neg")
+    context.insert_new_node_on_output(
+        "Add", node.output[0], name=f"{name}_add", inputs=[node.output[0], one]
     )
 
 
