@@ -89,11 +89,17 @@ IMAGENET: dict[str, ImageNet] = {
         "b0042744bf5b25fce3cb969f33bebb97",
         "https://storage.googleapis.com/tensorflow/keras-applications/xception/",
     ),
+    "convnext_tiny": ImageNet(
+        "convnext_tiny_notop.h5",
+        "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+        "https://storage.googleapis.com/tensorflow/keras-applications/convnext/",
+    ),
 }
 
 BACKBONES: dict[str, Backbone] = _by_name(
     Backbone("efficientnet_b4", "sfcl_tf.models.efficientnet"),
     Backbone("efficientnet_b0", "sfcl_tf.models.efficientnet"),
+    Backbone("convnext_tiny", "sfcl_tf.models.convnext"),
 )
 
 # The first is the paper's; the others are baselines.
@@ -110,6 +116,11 @@ DETECTORS: dict[str, Detector] = _by_name(
         "sfcl_tf.models.baselines.meso4",
         weights=("none",),
         only_size=256,  # of its dense layer
+    ),
+    Detector(
+        "convnext_tiny",
+        "sfcl_tf.models.baselines.convnext_tiny",
+        image_size={"paper": 224, "recommended": 224},
     ),
 )
 

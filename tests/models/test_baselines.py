@@ -14,7 +14,7 @@ from sfcl_tf.models import backbone, build_model, load_model
 from sfcl_tf.ops import SIDA_SIZE
 from sfcl_tf.training.trainer import save_model
 
-BASELINES = ("efficientnet_b4", "xception", "meso4")
+BASELINES = ("efficientnet_b4", "xception", "meso4", "convnext_tiny")
 
 
 def config_of(name, *overrides, preset="tiny"):
@@ -71,6 +71,8 @@ def test_saved_and_loaded_it_gives_the_same(built, tmp_path):
         ("efficientnet_b4", "paper", 380),
         ("xception", "paper", 299),
         ("xception", "tiny", 128),
+        ("convnext_tiny", "recommended", 224),
+        ("convnext_tiny", "tiny", 128),
         ("meso4", "paper", 256),
         ("meso4", "tiny", 256),
     ],

@@ -14,6 +14,9 @@ from sfcl_tf.models.registry import DETECTORS
 from sfcl_tf.training.optimizer import make_optimizer
 from sfcl_tf.training.trainer import save_model
 
+# Those that ended in a plain `Dense` once.
+EARLIER = ("sfcl_hcmf", "efficientnet_b4", "xception", "meso4")
+
 
 @pytest.fixture(scope="module", params=DETECTORS)
 def model(request):
@@ -61,6 +64,8 @@ def test_a_clone_and_a_file_say_the_same(model, tmp_path):
 
 
 def test_a_file_of_an_earlier_version_says_the_same(model, tmp_path):
+    if model.name not in EARLIER:
+        pytest.skip("a model that earlier versions did not have")
     before = of_before(model)
     before.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path)
