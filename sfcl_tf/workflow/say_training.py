@@ -40,7 +40,10 @@ def what_is_trained(
 
 def _initial_weights(config, progress):
     started = {"none": "random weights", "imagenet": "ImageNet weights"}
-    parts = (("EfficientNet", "spatial_weights"), ("CNN-F", "frequency_weights"))
+    parts = (
+        (config.model.spatial, "spatial_weights"),
+        ("CNN-F", "frequency_weights"),
+    )
     told = (
         f"{part} from {started.get(choice, choice)}"
         for part, choice in ((p, getattr(config.model, key)) for p, key in parts)
