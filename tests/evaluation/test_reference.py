@@ -10,8 +10,9 @@ from small_data import small_config, small_manifest
 from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.data.quality import MEASURES, measure
 from sfcl_tf.errors import ModelError
-from sfcl_tf.evaluation.reference import FILE, Reference, measure_training_data
+from sfcl_tf.evaluation.reference import Reference, measure_training_data
 from sfcl_tf.evaluation.spectra import sida_curve
+from sfcl_tf.runs import files
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,6 @@ def test_it_is_read_as_it_was_written(reference, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{}", '{"mean": [1]}', "[]"])
 def test_a_damaged_file_is_told(tmp_path, content):
-    (tmp_path / FILE).write_text(content)
+    (tmp_path / files.REFERENCE).write_text(content)
     with pytest.raises(ModelError, match="sfcl calibrate RUN"):
         Reference.read(tmp_path)

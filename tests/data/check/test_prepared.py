@@ -47,7 +47,7 @@ def test_training_repeats_the_errors_before_it_begins(said, monkeypatch, tmp_pat
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sfcl_tf.training.train", stop)
+    monkeypatch.setattr("sfcl_tf.workflow.train.fit", stop)
     small = "--preset=tiny", "--set=train.batch_size=2"
     code, out = said("train", "--dataset=demo", *small, "--name=a")
     assert code == 130
