@@ -63,23 +63,25 @@ def random_run(folder, preset):
 
 def stages(folder):
     """Times each stage alone; returns whether the claim holds."""
-    from sfcl_tf.detect import Detector, Looking
+    from sfcl_tf.detect import Detector, SamplingOptions
     from sfcl_tf.detect.highlights import Highlights
     from sfcl_tf.detect.report import write_report
     from sfcl_tf.detect.samples import Opened, samples_of_file
 
     path = clip(folder)
     detector = Detector.load(random_run(folder, "paper"))
-    samples = [s for s in samples_of_file(path, Looking()) if not isinstance(s, Opened)]
+    samples = [
+        s for s in samples_of_file(path, SamplingOptions()) if not isinstance(s, Opened)
+    ]
     faces = [face for sample in samples for face in sample.faces]
     kept = Highlights()
-    result = detector.examine(path, Looking(previews=True), on_face=kept)
+    result = detector.examine(path, SamplingOptions(previews=True), on_face=kept)
 
     times = interleaved(
         {
             "decode": lambda: sum(1 for _ in decode(path)),
             "decode and faces": lambda: sum(
-                1 for _ in samples_of_file(path, Looking())
+                1 for _ in samples_of_file(path, SamplingOptions())
             ),
             "model": lambda: list(detector.model.scores(iter(faces))),
             "all, side by side": lambda: detector.examine(path),
@@ -179,12 +181,12 @@ def memory(folder):
 
 def peak(path, run):
     """Looks at a video as the command does, and prints the peak of both processes."""
-    from sfcl_tf.detect import Detector, Looking
+    from sfcl_tf.detect import Detector, SamplingOptions
     from sfcl_tf.detect.highlights import Highlights
 
     with Detector.load(run, isolated=True) as detector:
-        looking = Looking(previews=True)
-        result = detector.examine(Path(path), looking, on_face=Highlights())
+        sampling = SamplingOptions(previews=True)
+        result = detector.examine(Path(path), sampling, on_face=Highlights())
     used = [
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

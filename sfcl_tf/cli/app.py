@@ -48,13 +48,16 @@ def add_arguments(parser):
 def run(args):
     """Runs the subcommand until SIGTERM or Ctrl-C."""
     from sfcl_tf.cli.console import say
+    from sfcl_tf.data.sampling import SamplingOptions
     from sfcl_tf.detect.page.serve import PageSettings, needs_app, serving
-    from sfcl_tf.detect.samples import Looking
     from sfcl_tf.quiet import import_tensorflow
 
     needs_app()
     settings = PageSettings(
-        args.host, args.port, round(args.max_size * (1 << 20)), Looking(args.fps)
+        args.host,
+        args.port,
+        round(args.max_size * (1 << 20)),
+        SamplingOptions(args.fps),
     )
     import_tensorflow()
     from sfcl_tf.detect.detector import Detector

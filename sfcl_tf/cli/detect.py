@@ -87,10 +87,12 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.detect.samples import Looking
+    from sfcl_tf.data.sampling import SamplingOptions
 
     _check(args)
-    looking = Looking(args.fps, args.frames, args.faces, args.thorough, args.report)
+    sampling = SamplingOptions(
+        args.fps, args.frames, args.faces, args.thorough, args.report
+    )
     files = _files(args)
     _folder(args)
     model = None if args.server else options.model(args)
@@ -100,7 +102,7 @@ def run(args):
     with Display(args.format, len(files)) as display:
         detector = _detector(args, model, display.note)
         with detector:
-            results = _examine_all(args, files, looking, detector, display)
+            results = _examine_all(args, files, sampling, detector, display)
         _tell(args, results, detector, display)
     return _exit_code(results, args.fail_on_fake)
 
@@ -176,7 +178,7 @@ def _detector(args, model, say):
     )
 
 
-def _examine_all(args, files, looking, detector, display):
+def _examine_all(args, files, sampling, detector, display):
     """Looks at each file, or takes what is known of it; returns all results."""
     import contextlib
 
@@ -188,10 +190,10 @@ def _examine_all(args, files, looking, detector, display):
         "digest": detector.model.digest,
         "calibration": _digest(detector.model.calibration),
         "engine": detector.model.engine,
-        "fps": looking.fps,
-        "frames": looking.frames,
-        "faces": looking.faces,
-        "thorough": looking.thorough,
+        "fps": sampling.fps,
+        "frames": sampling.frames,
+        "faces": sampling.faces,
+        "thorough": sampling.thorough,
     }
     results, known = [], 0
     with contextlib.ExitStack() as stack:
@@ -206,7 +208,7 @@ def _examine_all(args, files, looking, detector, display):
                 result = dataclasses.replace(result, source=str(path))
             else:
                 display.begin(path)
-                result, highlights = _examine(path, looking, detector, display)
+                result, highlights = _examine(path, sampling, detector, display)
                 if store:
                     store.add(path, result)
                 if report and result.pictures:
@@ -248,7 +250,7 @@ def _folder(args):
     return folder
 
 
-def _examine(path, looking, detector, display):
+def _examine(path, sampling, detector, display):
     from sfcl_tf.detect.detector import failed
     from sfcl_tf.detect.highlights import Highlights
     from sfcl_tf.errors import ModelError, UsageError
@@ -256,7 +258,7 @@ def _examine(path, looking, detector, display):
     highlights = Highlights()
     try:
         result = detector.examine(
-            path, looking, on_sample=display.sample, on_face=highlights
+            path, sampling, on_sample=display.sample, on_face=highlights
         )
     except (ModelError, UsageError):
         raise

@@ -10,6 +10,10 @@ import numpy as np
 
 from sfcl_tf.data.picture import Picture
 
+# SIDA needs 32 pixels, and snapping a crop to the grid takes up to 14 off it.
+MIN_FACE = 46
+# At most this many faces of a frame are followed by `all`.
+MOST_FACES = 100
 # HOG finds faces from 80 px: at this short side, those of a sixth of the frame.
 _FAST_SHORT_SIDE = 480
 # Short sides up to which a picture is enlarged, which finds faces from 40 px.
@@ -288,6 +292,12 @@ def _best(boxes, box) -> Box | None:
     """Returns the box that overlaps another one most, if it is the same face."""
     best = max(boxes, key=lambda other: overlap(other, box), default=None)
     return best if best and overlap(best, box) >= _SAME_FACE else None
+
+
+def is_large(face: Face, picture: Picture) -> bool:
+    """Tells whether a face is large enough to be described."""
+    x0, y0, x1, y1 = face.box
+    return min(max(x1 - x0, y1 - y0), *picture.size) >= MIN_FACE
 
 
 def area(box) -> int:

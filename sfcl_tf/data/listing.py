@@ -43,7 +43,7 @@ class Video:
 
     @property
     def is_image(self) -> bool:
-        """Whether the file is a still image, by its name."""
+        """Whether the file is a still image, by its name alone."""
         return self.path.suffix.lower() in IMAGE_SUFFIXES
 
 

@@ -8,23 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sfcl_tf.data.boxes import FrameBoxes, GivenFaces
-from sfcl_tf.data.faces import Face, FaceFinder, FaceTracks
-from sfcl_tf.data.footage import open_footage
+from sfcl_tf.data.boxes import FrameBoxes
+from sfcl_tf.data.faces import MIN_FACE, is_large
+from sfcl_tf.data.footage import Footage, open_footage, require_file
 from sfcl_tf.data.listing import Video
 from sfcl_tf.data.manifest import Settings
 from sfcl_tf.data.output import DiskFullError, NotWrittenError, write_json
 from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.video import evenly_spaced
+from sfcl_tf.data.sampling import FaceSample, sample_faces, sampled_frames
 from sfcl_tf.errors import DataError
 from sfcl_tf.storage import reached, size
 
-# SIDA needs 32 pixels, and snapping a crop to the grid takes up to 14 off it.
-MIN_FACE = 46
-# At most this many faces of a frame are followed by `all`.
-MOST_FACES = 100
 _NEIGHBOURS = 2
 _DIGEST_BYTES = 1 << 16
 
@@ -137,7 +131,7 @@ def earlier_report(video: Video, folder: Path) -> dict[str, Any] | None:
         same = all(report[key] == now[key] for key in fixed)
         # Reports that were written before `only_with` was noted lack it.
         return report | _beside(video) if same else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -165,20 +159,20 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
     """Writes the shard; returns what the report is to say of it."""
     from sfcl_tf.data.records import write_shard
 
-    footage = open_footage(video)
+    footage = open_footage(video.path)
     told = dataclasses.asdict(footage.facts)
     told["crf"] = None if math.isnan(told["crf"]) else told["crf"]
     for strict in (True, False):
-        sample = _Sample(video, footage, settings, boxes, strict)
+        one = _Pass(video, footage, settings, boxes, strict)
         try:
-            written = write_shard(shard, sample.records())
+            written = write_shard(shard, one.records())
             break
         except _NotAsAnnouncedError:
             footage = footage.settled()
             told["reason"] = (
                 f"{len(footage.stamps)} of {footage.facts.frames} frames decode"
             )
-    if not sample.wanted:
+    if not one.wanted:
         raise DataError(
             f"Expected frames in {video.path}. Received: none that "
             f"{'has boxes' if len(footage.stamps) else 'decodes'}."
@@ -186,28 +180,30 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
     return told | {
         "records": len(written),
         "record_bytes": written,
-        "frames_wanted": sample.wanted,
-        **sample.counts,
+        "frames_wanted": one.wanted,
+        **one.counts,
     }
 
 
-class _Sample:
-    """The frames looked at in one pass over a video, and what they show."""
+class _Pass:
+    """One pass over a video: its records, and counts of what they were made of."""
 
-    def __init__(self, video, footage, settings: Settings, boxes, strict: bool):
+    def __init__(self, video: Video, footage: Footage, settings, boxes, strict: bool):
         stamps = footage.stamps
-        usable = np.arange(len(stamps))
-        if boxes is not None:
-            usable = np.array([i for i in boxes if i < len(stamps)], int)
-        chosen = usable[evenly_spaced(stamps[usable], settings.frames)]
-        self.wanted = len(chosen)
+        self.wanted = len(sampled_frames(stamps, settings.frames, boxes))
         self.counts = dict.fromkeys(
             ("frames_with_face", "tracks", "neighbours", "tracked", "too_small"), 0
         )
-        self._chosen = [*chosen.tolist(), len(stamps)]
-        self._tries = _NEIGHBOURS if boxes is None else 0
-        self._find = _finder(settings, boxes)
         self._video, self._footage, self._strict = video, footage, strict
+        self._samples = sample_faces(
+            footage,
+            frames=settings.frames,
+            faces=settings.faces,
+            boxes=boxes,
+            neighbours=_NEIGHBOURS if boxes is None else 0,
+            thorough=settings.faces == "all",
+            on_picture=self._check,
+        )
 
     def records(self) -> Iterator[bytes]:
         """Yields serialised records, and counts.
@@ -216,62 +212,35 @@ class _Sample:
             _NotAsAnnouncedError: In a strict pass, if the frames are not those that
                 the time stamps tell.
         """
-        from sfcl_tf.data.records import encode_record
-
-        counts, tracks = self.counts, set()
-        for wanted, picture, faces in self._looked_at():
-            large = [face for face in faces if is_large(face, picture)]
-            counts["frames_with_face"] += bool(large)
-            counts["neighbours"] += bool(large) and picture.index != wanted
-            for face in large:
-                tracks.add(face.track)
-                counts["tracked"] += not face.detected
-                yield encode_record(picture, face, self._video, self._footage.facts)
-        counts["tracks"] = len(tracks)
-
-    def _looked_at(self) -> Iterator[tuple[int, Picture, list[Face]]]:
-        """Yields each sample: the frame wanted, the one taken, and its faces."""
-        chosen, position = self._chosen, 0
-        for picture in self._footage.pictures():
-            if position == self.wanted:
-                return
-            index = picture.index
-            if self._strict and not self._footage.announces(picture):
-                raise _NotAsAnnouncedError
-            if index < chosen[position]:
-                continue
-            faces = self._find(picture)
-            found = any(is_large(face, picture) for face in faces)
-            tries = min(chosen[position] + self._tries, chosen[position + 1] - 1)
-            if found or index >= tries:
-                self.counts["too_small"] += bool(faces) and not found
-                yield chosen[position], picture, faces
-                position += 1
-        if self._strict and position < self.wanted:
+        taken, tracks = 0, set()
+        for sample in self._samples:
+            taken += 1
+            yield from self._records_of(sample, tracks)
+        self.counts["tracks"] = len(tracks)
+        if self._strict and taken < self.wanted:
             raise _NotAsAnnouncedError
 
+    def _records_of(self, sample: FaceSample, tracks: set[int]) -> Iterator[bytes]:
+        from sfcl_tf.data.records import encode_record
 
-def _finder(settings: Settings, boxes: FrameBoxes | None):
-    """Returns the function from a picture to its faces."""
-    most = MOST_FACES if settings.faces == "all" else 1
-    if boxes is not None:
-        given = GivenFaces(boxes, most)
-        return lambda picture: given(picture.index, *picture.size)
-    if settings.faces == "full":
-        return lambda picture: [Face((0, 0, *picture.size[::-1]), 0, True)]
-    return FaceTracks(FaceFinder(thorough=most > 1), most)
+        counts, picture = self.counts, sample.picture
+        large = [face for face in sample.faces if is_large(face, picture)]
+        counts["too_small"] += bool(sample.faces) and not large
+        counts["frames_with_face"] += bool(large)
+        counts["neighbours"] += bool(large) and picture.index != sample.frame
+        for face in large:
+            tracks.add(face.track)
+            counts["tracked"] += not face.detected
+            yield encode_record(picture, face, self._video, self._footage.facts)
 
-
-def is_large(face: Face, picture: Picture) -> bool:
-    """Tells whether a face is large enough to be described."""
-    x0, y0, x1, y1 = face.box
-    return min(max(x1 - x0, y1 - y0), *picture.size) >= MIN_FACE
+    def _check(self, picture: Picture) -> None:
+        if self._strict and not self._footage.announces(picture):
+            raise _NotAsAnnouncedError
 
 
 def _identity(path: Path) -> dict[str, Any]:
     """Returns a file's size, and the digest of its first 64 KiB."""
-    if not path.is_file():  # a pipe would be waited for, for ever
-        raise DataError(f"Expected a file. Received: {path}, which is none.")
+    require_file(path)
     with path.open("rb") as file:
         head = hashlib.sha256(file.read(_DIGEST_BYTES)).hexdigest()
     return {"bytes": path.stat().st_size, "sha256_head": head}

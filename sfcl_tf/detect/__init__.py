@@ -12,7 +12,7 @@ import importlib
 
 _PUBLIC = {
     "Detector": "detector",
-    "Looking": "samples",
+    "SamplingOptions": "samples",
     "Moment": "results",
     "Result": "results",
     "Track": "results",

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.data.prepare_video import MIN_FACE
+from sfcl_tf.data.faces import MIN_FACE
+from sfcl_tf.data.footage import local_path
+from sfcl_tf.data.sampling import SamplingOptions
 from sfcl_tf.data.stream import StalledError, StreamBeside, made_ahead
 from sfcl_tf.detect.models import BATCH, ScoringModel
 from sfcl_tf.detect.results import VERDICTS, Moment, Result
 from sfcl_tf.detect.samples import (
     Closed,
     FoundFace,
-    Looking,
     Opened,
     Sample,
     samples_of_array,
@@ -184,7 +185,7 @@ class Detector:
         several = isinstance(source, Iterable)
         if several and not isinstance(source, str | bytes | Path | np.ndarray):
             return list(self.results(source, **options))
-        return self.examine(source, Looking(**options))
+        return self.examine(source, SamplingOptions(**options))
 
     def results(self, sources: Iterable[Source], **options) -> Iterator[Result]:
         """Yields the result of each source, in order, as it is there.
@@ -198,7 +199,7 @@ class Detector:
             UsageError: If a source is neither a path nor an array, or an option is
                 wrong.
         """
-        looking = Looking(**options)
+        sampling = SamplingOptions(**options)
         if isinstance(sources, str | bytes | Path) or not isinstance(sources, Iterable):
             raise UsageError(
                 "Expected several paths or arrays. Received: "
@@ -206,7 +207,7 @@ class Detector:
             )
         for number, source in enumerate(sources):
             try:
-                yield self.examine(source, looking, name=str(number))
+                yield self.examine(source, sampling, name=str(number))
             except (UsageError, ModelError):
                 raise
             except Exception as error:  # one file must not stop the others
@@ -215,7 +216,7 @@ class Detector:
     def examine(
         self,
         source: Source,
-        looking: Looking | None = None,
+        sampling: SamplingOptions | None = None,
         *,
         name: str = "0",
         on_sample: Callable[[Sample, int], None] = lambda sample, frames: None,
@@ -227,7 +228,7 @@ class Detector:
 
         Args:
             source: A path, or an `(H, W, 3)` uint8 RGB array.
-            looking: Which pictures and faces are looked at.
+            sampling: Which pictures and faces are taken.
             name: What an array is called.
             on_sample: Called with each sample as it is found, and the number of
                 frames that the file says it has.
@@ -240,9 +241,10 @@ class Detector:
         """
         seen = _Seen(on_sample)
         moments: list[tuple[int, Moment]] = []
+        sampling = sampling or SamplingOptions()
         with (
             self._reading,
-            contextlib.closing(self._stream(source, looking or Looking())) as stream,
+            contextlib.closing(self._stream(source, sampling)) as stream,
         ):
             to_score, to_tell = itertools.tee(seen.faces(stream))
             scores = self.model.scores(face for _, face in to_score)
@@ -256,18 +258,13 @@ class Detector:
         told = name if isinstance(source, np.ndarray) else str(source)
         return self._result(told, seen, moments)
 
-    def _stream(self, source, looking) -> Iterator[Opened | Sample | Closed]:
+    def _stream(self, source, sampling) -> Iterator[Opened | Sample | Closed]:
         if isinstance(source, np.ndarray):
-            return made_ahead(samples_of_array(source, looking), _AHEAD)
-        if not isinstance(source, str | Path) or "://" in str(source):
-            raise UsageError(
-                "Expected the path of a video or an image on this machine, or an "
-                f"array. Received: {str(source)[:80]!r}."
-            )
-        path = Path(source)
+            return made_ahead(samples_of_array(source, sampling), _AHEAD)
+        path = local_path(source)
         if self._beside is None:
-            return made_ahead(samples_of_file(path, looking), _AHEAD)
-        beside = self._beside(samples_of_file, path, looking, timeout=self._timeout)
+            return made_ahead(samples_of_file(path, sampling), _AHEAD)
+        beside = self._beside(samples_of_file, path, sampling, timeout=self._timeout)
         return made_ahead(beside, _AHEAD, cancel=self._beside.abandon)
 
     def _moment(self, sample, face, score, crf):

@@ -21,13 +21,10 @@ import cv2
 import grpc
 import numpy as np
 
-from sfcl_tf.data.faces import FaceFinder, FaceTracks
-from sfcl_tf.data.footage import Footage, open_footage
-from sfcl_tf.data.listing import Video
+from sfcl_tf.data.footage import array_footage, local_path, open_footage
 from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.prepare_video import MOST_FACES
 from sfcl_tf.data.region import context_region
-from sfcl_tf.data.sampling import sampled
+from sfcl_tf.data.sampling import SamplingOptions
 from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.serving.names import MODEL_NAME
 
@@ -195,19 +192,21 @@ class Client:
         *,
         fps: float | None = None,
         frames: int | None = None,
-        faces: str = "largest",
+        faces: str = "all",
+        thorough: bool = False,
     ) -> Iterator[FaceScore]:
         """Finds faces and yields their scores, in order, as they come.
 
-        Memory does not grow with the length of a video. A picture without a face
-        yields nothing.
+        Pictures and faces are those that `sfcl_tf.Detector.predict` takes. Memory does
+        not grow with the length of a video. A picture without a face yields nothing.
 
         Args:
             source: A video or an image file; an `(H, W, 3)` uint8 RGB array; or
                 several of these.
-            fps: Pictures a second of a video; 2 if neither is given.
+            fps: Pictures a second of a video; without both 2, and 8 of a short clip.
             frames: Pictures of a video, evenly spaced.
-            faces: `"largest"`, or `"all"`.
+            faces: `"all"`, or `"largest"` of each picture.
+            thorough: Whether small faces beside large ones are looked for as well.
 
         Yields:
             A `FaceScore` for each face.
@@ -217,23 +216,13 @@ class Client:
             ServerError: If the server does not answer.
             UsageError: If an argument is wrong.
         """
-        for name, value in (("fps", fps), ("frames", frames)):
-            if value is not None and not (isinstance(value, int | float) and value > 0):
-                raise UsageError(f"Expected {name} above 0. Received: {value!r}.")
-        if fps is not None and frames is not None:
-            raise UsageError("Expected fps or frames. Received both.")
-        if faces not in ("largest", "all"):
-            raise UsageError(
-                f'Expected faces of "largest" or "all". Received: {faces!r}.'
-            )
-        rate = {"fps": 2.0} if fps is None and frames is None else {}
-        rate |= {k: v for k, v in (("fps", fps), ("frames", frames)) if v is not None}
+        options = SamplingOptions(fps, frames, faces, thorough)
         single = not isinstance(source, Iterable) or isinstance(
             source, str | bytes | Path | np.ndarray
         )
         sources = [source] if single else source
         found = itertools.chain.from_iterable(
-            _faces(name, footage, rate, faces) for name, footage in _opened(sources)
+            _faces(name, footage, options) for name, footage in _opened(sources)
         )
         moments, regions = itertools.tee(found)
         answers = self.score(region for _, region in regions)
@@ -351,32 +340,16 @@ def tls_credentials(
 def _opened(sources):
     for number, source in enumerate(sources):
         if isinstance(source, np.ndarray):
-            if source.ndim != 3 or source.shape[-1] != 3 or source.dtype != np.uint8:
-                raise UsageError(
-                    "Expected an (H, W, 3) uint8 RGB array. Received: "
-                    f"{source.shape} {source.dtype}."
-                )
-            picture = Picture(source)
-            yield str(number), Footage(None, np.zeros(1, np.int64), _once(picture))
-        elif not isinstance(source, str | Path) or "://" in str(source):
-            raise UsageError(
-                "Expected the path of a video or an image on this machine, or an "
-                f"array. Received: {str(source)[:80]!r}."
-            )
+            yield str(number), array_footage(source)
         else:
-            path = Path(source)
-            yield str(path), open_footage(Video(str(path), path, "", 0, "", ()))
+            path = local_path(source)
+            yield str(path), open_footage(path)
 
 
-def _once(picture):
-    return lambda: iter([picture])
-
-
-def _faces(name, footage, rate, faces):
-    most = MOST_FACES if faces == "all" else 1
-    find = FaceTracks(FaceFinder(thorough=most > 1), most)
-    for picture in sampled(footage, **rate):
-        for face in find(picture):
+def _faces(name, footage, options):
+    for sample in options.samples(footage):
+        picture = sample.picture
+        for face in sample.faces:
             moment = {
                 "source": name,
                 "frame_index": picture.index,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sfcl_tf.config import AugmentConfig
 from sfcl_tf.data.augment import draw, vary_box, vary_crop
 from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.prepare_video import MIN_FACE
+from sfcl_tf.data.faces import MIN_FACE
 from sfcl_tf.data.region import context_region
 
 OPS = [f.name for f in dataclasses.fields(AugmentConfig) if f.type is float]

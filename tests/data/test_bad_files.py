@@ -154,6 +154,34 @@ def test_animated_gif_is_a_video(prepare_folder, astronaut):
     assert (reports["a.gif"]["status"], reports["a.gif"]["records"]) == ("ok", 3)
 
 
+def test_content_tells_images_from_videos_whatever_their_names(
+    prepare_folder, write_clip, astronaut
+):
+    folder = prepare_folder.folder
+    write_clip(folder / "a.mp4", np.repeat(astronaut[None], 4, axis=0))
+    (folder / "a.mp4").rename(folder / "video.png")
+    Image.fromarray(astronaut).save(folder / "a.png")
+    (folder / "a.png").rename(folder / "image.mp4")
+    _, reports = prepare_folder()
+    assert {name: r["records"] for name, r in reports.items()} == {
+        "video.png": 3,
+        "image.mp4": 1,
+    }
+    assert reports["image.mp4"]["pixel_format"] == "png-rgb"
+
+
+def test_a_file_that_was_emptied_since_costs_itself_alone(
+    prepare_folder, write_clip, astronaut
+):
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(prepare_folder.folder / name, np.repeat(astronaut[None], 4, axis=0))
+    prepare_folder()
+    (prepare_folder.folder / "a.mp4").write_bytes(b"")
+    _, reports = prepare_folder()
+    assert status(reports) == {"a.mp4": "unreadable", "b.mp4": "ok"}
+    assert "empty" in reports["a.mp4"]["reason"]
+
+
 def png_of(width, height):
     """A PNG whose header claims a size and whose data are a few bytes."""
 

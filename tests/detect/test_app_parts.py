@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from sfcl_tf.cli.options import is_loopback
+from sfcl_tf.data.sampling import SamplingOptions
 from sfcl_tf.detect.detector import Detector, failed
 from sfcl_tf.detect.highlights import Highlights
 from sfcl_tf.detect.page import parts
 from sfcl_tf.detect.page.serve import PageSettings, needs_app
 from sfcl_tf.detect.page.visits import Visits
 from sfcl_tf.detect.results import Moment, Result, Track
-from sfcl_tf.detect.samples import Looking
 from sfcl_tf.errors import DataError, UsageError
 
 HOSTILE = '<img src=x onerror="alert(1)">${1}{{x}}.mp4'
@@ -28,8 +28,8 @@ def found(run, clips):
     """A result with its moments, and the model."""
     with Detector.load(run, "tensorflow") as detector:
         kept = Highlights(8)
-        looking = Looking(previews=True)
-        result = detector.examine(clips / "face.mp4", looking, on_face=kept)
+        sampling = SamplingOptions(previews=True)
+        result = detector.examine(clips / "face.mp4", sampling, on_face=kept)
     return dataclasses.replace(result, source=HOSTILE), kept.all(), detector.model
 
 

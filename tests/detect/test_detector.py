@@ -17,7 +17,7 @@ from helpers import model_inputs
 import sfcl_tf
 from sfcl_tf.data.crop import crop_face
 from sfcl_tf.data.video import decode
-from sfcl_tf.detect import Detector, Looking
+from sfcl_tf.detect import Detector, SamplingOptions
 from sfcl_tf.detect.models import Score, ServedModel
 from sfcl_tf.detect.report import limits, summary
 from sfcl_tf.errors import DataError, ModelError, UsageError
@@ -312,8 +312,8 @@ def test_memory_holds_a_bounded_number_of_moments(detector, clips):
     from sfcl_tf.detect.highlights import Highlights
 
     kept = Highlights(most=6)
-    looking = Looking(fps=25.0, previews=True)
-    result = detector.examine(clips / "face.mp4", looking, on_face=kept)
+    sampling = SamplingOptions(fps=25.0, previews=True)
+    result = detector.examine(clips / "face.mp4", sampling, on_face=kept)
     assert 3 <= len(kept.all()) <= 6
     best = max(moments(result), key=lambda moment: moment.score)
     assert kept.worst(1)[0].moment == best

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from sfcl_tf.detect import Detector, Looking
+from sfcl_tf.detect import Detector, SamplingOptions
 from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlights
 from sfcl_tf.detect.index import write_index
@@ -32,8 +32,8 @@ def detector(run):
 @pytest.fixture(scope="module")
 def found(detector, clips):
     kept = Highlights()
-    looking = Looking(previews=True)
-    return detector.examine(clips / "face.mp4", looking, on_face=kept), kept
+    sampling = SamplingOptions(previews=True)
+    return detector.examine(clips / "face.mp4", sampling, on_face=kept), kept
 
 
 @pytest.fixture(scope="module")

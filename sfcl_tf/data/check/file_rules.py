@@ -9,7 +9,7 @@ import numpy as np
 from sfcl_tf.data.check.collection import Collection
 from sfcl_tf.data.check.findings import Finding, number, share
 from sfcl_tf.data.check.survey import FileFacts, alike_places
-from sfcl_tf.data.prepare_video import MIN_FACE
+from sfcl_tf.data.faces import MIN_FACE
 
 Facts = Sequence[FileFacts]
 

@@ -111,12 +111,14 @@ def _ready_to_look() -> None:
 
 def look_at(video: Video) -> FileFacts:
     """Opens one file, and decodes its first frame."""
+    from sfcl_tf.data.footage import is_still
+
     found = {}
     try:
         found["size"] = video.path.stat().st_size
         found["whole"] = found["size"] <= 2 * _DIGEST_BYTES
         found["digest"] = _digest(video.path, ends=True) if found["size"] else ""
-        found |= _image(video.path) if video.is_image else _video(video.path)
+        found |= _image(video.path) if is_still(video.path) else _video(video.path)
     except Exception as error:  # damaged files raise whatever a decoder meets
         found["problem"] = str(error) or type(error).__name__
     return FileFacts(video, **found)

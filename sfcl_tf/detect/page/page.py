@@ -14,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from sfcl_tf.data.sampling import SamplingOptions
 from sfcl_tf.detect.detector import Detector, failed
 from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlights
@@ -22,7 +23,6 @@ from sfcl_tf.detect.page.style import CHOOSE, FETCH
 from sfcl_tf.detect.page.visits import Visit, Visits
 from sfcl_tf.detect.report import chosen, write_report
 from sfcl_tf.detect.results import Result
-from sfcl_tf.detect.samples import Looking
 from sfcl_tf.errors import DataError, SfclError
 
 _KEPT = 32  # moments that can be chosen
@@ -40,7 +40,7 @@ class Page:
 
     Args:
         detector: What looks at files, one at a time.
-        looking: Which pictures and faces are looked at.
+        sampling: Which pictures and faces are taken.
         folder: Where Gradio puts uploads.
         max_bytes: Size of the largest file, which Gradio checks.
 
@@ -49,10 +49,14 @@ class Page:
     """
 
     def __init__(
-        self, detector: Detector, looking: Looking, folder: Path, max_bytes: int
+        self,
+        detector: Detector,
+        sampling: SamplingOptions,
+        folder: Path,
+        max_bytes: int,
     ):
         self._detector, self._model = detector, detector.model
-        self._looking = dataclasses.replace(looking, previews=True)
+        self._sampling = dataclasses.replace(sampling, previews=True)
         self._visits = Visits(folder)
         self._busy, self._asking = threading.Lock(), threading.Lock()
         with gr.Blocks(
@@ -166,7 +170,7 @@ class Page:
             with self._busy:
                 result = self._detector.examine(
                     visit.upload,
-                    self._looking,
+                    self._sampling,
                     on_sample=watch.sample,
                     on_face=watch.face,
                 )

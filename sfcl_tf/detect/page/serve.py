@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfcl_tf.detect.samples import Looking
+from sfcl_tf.data.sampling import SamplingOptions
 from sfcl_tf.errors import UsageError
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -34,7 +34,7 @@ class PageSettings:
         host: Address to listen at.
         port: Port there.
         max_bytes: Size of the largest file.
-        looking: Which pictures and faces are looked at.
+        sampling: Which pictures and faces are taken.
 
     Raises:
         UsageError: If a value is out of range.
@@ -43,7 +43,7 @@ class PageSettings:
     host: str = "127.0.0.1"
     port: int = 7860
     max_bytes: int = 500 << 20
-    looking: Looking = dataclasses.field(default_factory=Looking)
+    sampling: SamplingOptions = dataclasses.field(default_factory=SamplingOptions)
 
     def __post_init__(self):
         if not 1 <= self.port <= 65535:
@@ -93,7 +93,7 @@ def serving(detector: "Detector", settings: PageSettings) -> Iterator[str]:
         _keep_local(folder)
         from sfcl_tf.detect.page.page import Page
 
-        page = Page(detector, settings.looking, Path(folder), settings.max_bytes)
+        page = Page(detector, settings.sampling, Path(folder), settings.max_bytes)
         try:
             address = _launch(page.blocks, settings)
             page.warm_up()

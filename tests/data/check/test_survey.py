@@ -33,6 +33,18 @@ def test_facts_of_a_video(at, write_clip, noise):
     assert found.size == video.path.stat().st_size
 
 
+def test_content_tells_an_image_from_a_video(at, write_clip, noise):
+    write_clip(at("a.mp4").path, noise)
+    at("a.mp4").path.rename(at("video.png").path)
+    Image.fromarray(noise[0]).save(at("a.png").path)
+    at("a.png").path.rename(at("image.mp4").path)
+    assert (look_at(at("video.png")).codec, look_at(at("video.png")).frames) == (
+        "h264",
+        30,
+    )
+    assert look_at(at("image.mp4")).codec == "image"
+
+
 def test_rate_factor_is_unknown_of_another_encoder(at, blank):
     video = at("a.avi")
     with av.open(str(video.path), "w") as container:
