@@ -11,7 +11,6 @@ set, else one of a photograph, made here.
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -183,15 +182,13 @@ def peak(path, run):
     """Looks at a video as the command does, and prints the peak of both processes."""
     from sfcl_tf.detect import Detector, SamplingOptions
     from sfcl_tf.detect.highlights import Highlights
+    from sfcl_tf.portable import peak_memory
 
     with Detector.load(run, isolated=True) as detector:
         sampling = SamplingOptions(previews=True)
         result = detector.examine(Path(path), sampling, on_face=Highlights())
-    used = [
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
-    print(json.dumps({"pictures": result.pictures, "peak_mb": sum(used) / 1024}))
+    used = peak_memory() + peak_memory(children=True)
+    print(json.dumps({"pictures": result.pictures, "peak_mb": used}))
 
 
 def duration(path):

@@ -7,7 +7,6 @@ interval of AUC, what one would do otherwise: one draw of whole videos as scikit
 computes it, whose time is multiplied by the draws.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sfcl_tf.evaluation.intervals import AreaByVideo
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.summary import summarize
+from sfcl_tf.portable import peak_memory
 
 ROWS, VIDEOS, DRAWS = 1_000_000, 10_000, 1000
 MOST_SECONDS, MOST_MB, LEAST = 30, 1000, 100
@@ -53,7 +53,7 @@ def main():
     read = time.perf_counter()
     summarize(predictions)
     done = time.perf_counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_memory()
     total = done - start
     print(f"read {ROWS:,} predictions            {read - start:6.1f} s")
     print(f"figures, groups, intervals          {done - read:6.1f} s")

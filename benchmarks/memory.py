@@ -4,7 +4,6 @@ The hour is the ten seconds over and over, made here from one photograph.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,12 +24,13 @@ def prepare(path):
     from sfcl_tf.data.listing import Video
     from sfcl_tf.data.manifest import Settings
     from sfcl_tf.data.prepare_video import prepare_video
+    from sfcl_tf.portable import peak_memory
 
     folder = path.parent / path.stem
     (folder / "train").mkdir(parents=True)
     video = Video("a/real/a", path, "train", 0, "real", ())
     report = prepare_video(video, folder, Settings(32))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     print(report["frames"], report["records"], f"{peak:.0f}")
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import math
 import platform
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sfcl_tf import portable
 from sfcl_tf.data.boxes import FrameBoxes
 from sfcl_tf.data.cards import Card
 from sfcl_tf.data.engines import Engine, Task, in_this_process
@@ -196,10 +196,10 @@ def alone(folder) -> Iterator[None]:
     if is_remote(folder):
         yield
         return
-    with (folder / ".lock").open("w") as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held.enter_context(portable.locked(folder / ".lock"))
+        except portable.InUseError as error:
             raise DataError(
                 f"Expected to prepare {folder} alone. Received: another preparation is "
                 "at work there. Wait for it, or give another folder by --records."

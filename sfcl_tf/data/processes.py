@@ -1,15 +1,15 @@
 """Looking at files in other processes: one that crashes or hangs costs itself alone."""
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import functools
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from sfcl_tf.portable import interrupts_held
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,16 +104,6 @@ def _outcome(future, place: int, timeout: float) -> Outcome:
     except ProcessExpired as error:
         reason = f"its process died, exit code {error.exitcode}"
         return Outcome(place, None, "crashed", reason)
-
-
-@contextlib.contextmanager
-def interrupts_held():
-    """Lets processes be started that Ctrl-C does not reach: the parent ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(warm_up) -> None:

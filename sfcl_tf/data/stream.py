@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sfcl_tf.data.processes import end_with_parent, interrupts_held
+from sfcl_tf.data.processes import end_with_parent
 from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.portable import interrupts_held
 
 _START = 120.0  # s that a process may take to begin
 

@@ -6,17 +6,18 @@ change) and `settings`. A later line about the same file takes an earlier one's 
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sfcl_tf import portable
 from sfcl_tf.detect.results import Result
 from sfcl_tf.errors import DataError, UsageError
 
 NAME = "results.jsonl"
+_LOCK = ".lock"
 # What may be otherwise next time.
 _RETRIED = ("stalled", "failed")
 
@@ -44,26 +45,32 @@ class Store:
     def __init__(self, folder: Path, settings: dict[str, Any]):
         self._path = folder / NAME
         self._settings = json.loads(json.dumps(settings))
+        with contextlib.ExitStack() as held:
+            self._open(folder, held)
+            self._entries = dict(self._read())
+            self._held = held.pop_all()
+
+    def _open(self, folder, held):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab")
+            held.enter_context(portable.locked(folder / _LOCK))
+            self._file = held.enter_context(self._path.open("ab"))
+        except portable.InUseError as error:
+            raise UsageError(
+                f"Expected a folder of one run. Received: {folder}, into which another "
+                "one writes. Wait for it, or give another --out."
+            ) from error
         except OSError as error:
             raise UsageError(
                 f"Expected a folder that can be written. Received: {folder} "
                 f"({os.strerror(error.errno)}). Give another --out."
             ) from error
-        try:
-            self._lock(folder)
-            self._entries = dict(self._read())
-        except BaseException:
-            self._file.close()
-            raise
 
     def __enter__(self) -> "Store":
         return self
 
     def __exit__(self, *_) -> None:
-        self._file.close()
+        self._held.close()
 
     def done(self, path: Path) -> Result | None:
         """Returns the result of a file that has not changed since, if there is one."""
@@ -101,15 +108,6 @@ class Store:
     def results(self) -> list[Result]:
         """Returns the latest result of each file, in the order in which they came."""
         return [entry.result for entry in self._entries.values()]
-
-    def _lock(self, folder):
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"Expected a folder of one run. Received: {folder}, into which another "
-                "one writes. Wait for it, or give another --out."
-            ) from error
 
     def _read(self) -> Iterator[tuple[str, _Entry]]:
         content = self._path.read_bytes()

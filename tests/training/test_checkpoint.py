@@ -1,7 +1,6 @@
 import json
 import math
 import os
-import resource
 import signal
 import threading
 import time
@@ -96,6 +95,7 @@ def test_a_damaged_state_is_told(saved, tmp_path):
 
 def test_a_full_disk_leaves_the_state_before_as_it_was(saved, tmp_path):
     _, model, state = saved
+    resource = pytest.importorskip("resource")
     before = [np.array(v) for v in model.variables]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,6 +14,7 @@ import grpc
 import tensorflow as tf
 from aiohttp import web
 
+from sfcl_tf import portable
 from sfcl_tf.errors import UsageError
 from sfcl_tf.serving.desk.admission import Admission
 from sfcl_tf.serving.desk.batching import Batching
@@ -110,7 +111,7 @@ class _Server:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, stopping, number)
+            portable.on_signal(loop, number, self._stop, stopping, number)
         try:
             await api.set_serving(False)
             places = [f"gRPC {self._bind(api.server)}"]
