@@ -91,9 +91,15 @@ def test_videos_images_and_arrays_are_scored_alike(client, media, tmp_path):
 
 def test_all_faces_of_a_picture(client, media):
     path = media / "faces_boxes" / "2008_001322.jpg"
-    found = list(client.predict(path, faces="all"))
+    found = list(client.predict(path))
     assert len(found) >= 2
     assert len({face.box for face in found}) == len(found)
+    boxes = [face.box for face in client.predict(path, faces="all")]
+    assert boxes == [face.box for face in found]
+    (largest,) = client.predict(path, faces="largest")
+    assert largest.box == found[0].box
+    thorough = list(client.predict(path, thorough=True))
+    assert len(thorough) >= len(found)
 
 
 def test_a_picture_without_a_face_gives_nothing(client):
