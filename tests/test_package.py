@@ -38,14 +38,31 @@ def test_resources_are_found():
         resources.path("models")
 
 
-def test_a_built_package_carries_the_mapped_folders(tmp_path):
+def set_up(*command):
     subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_py", "-d", str(tmp_path)],
+        [sys.executable, "setup.py", "-q", *map(str, command)],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=120,
     )
+
+
+def test_a_built_package_carries_the_mapped_folders(tmp_path):
+    set_up("build_py", "-d", tmp_path)
     assert (tmp_path / "sfcl_tf/datasets/splits/faceforensics/train.json").is_file()
     assert (tmp_path / "sfcl_tf/export/README.md").is_file()
     assert not (tmp_path / "datasets").exists()
+
+
+def test_wheel_and_source_archive_carry_the_templates(tmp_path):
+    templates = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "sfcl_tf/templates").rglob("*.j2")
+    }
+    assert "sfcl_tf/templates/evaluation/report.html.j2" in templates
+    set_up("build_py", "-d", tmp_path)
+    assert all((tmp_path / path).is_file() for path in templates)
+    set_up("egg_info", "-e", tmp_path)
+    listed = (tmp_path / "sfcl_tf.egg-info/SOURCES.txt").read_text("utf-8")
+    assert templates <= set(listed.splitlines())

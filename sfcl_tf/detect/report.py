@@ -1,27 +1,19 @@
 """One HTML page about one file, for a person who has to decide."""
 
-import base64
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 
 from sfcl_tf.detect import plots
 from sfcl_tf.detect.explain import explain
 from sfcl_tf.detect.highlights import Highlight, Highlights
 from sfcl_tf.detect.models import ScoringModel
 from sfcl_tf.detect.results import FLAGS, Result, Track
-from sfcl_tf.detect.sheet import (
-    COLORS,
-    THUMBNAIL,
-    badge,
-    page,
-    word,
-    write_whole,
-)
-from sfcl_tf.html import percent, table
+from sfcl_tf.detect.sheet import COLORS, THUMBNAIL, page, word, write_whole
+from sfcl_tf.html import data_uri, percent
 
 _CHANCE = 0.5  # AUC
 EXPLAINED = 3
@@ -52,21 +44,30 @@ def write_report(
     """
     kept = highlights.all() if isinstance(highlights, Highlights) else list(highlights)
     name = Path(result.source).name
-    title = f"{name}: {word(result.verdict) or result.status}"
-    body = [
-        f"<h1>{escape(name)}</h1>",
-        _lead(result),
-        _limits(model),
-        _timeline(result, kept),
-        _frames(result, kept),
-        *_explanations(result, kept, model),
-        _faces(result),
-        _coverage(result),
-        _file(result, model),
-        _reading(result, model),
-        _card(model),
+    moments = [moment for track in result.tracks for moment in track.moments]
+    flags = [
+        [word(flag), told, sum(flag in moment.flags for moment in moments)]
+        for flag, told in FLAGS.items()
     ]
-    return write_whole(Path(path), page(title, body))
+    text = page(
+        "detect/report.html.j2",
+        title=f"{name}: {word(result.verdict) or result.status}",
+        name=name,
+        result=result,
+        model=model,
+        summary=summary(result),
+        limits=limits(model),
+        timeline=_drawn(plots.timeline_figure(result)) if len(moments) > 1 else "",
+        peaks=_peaks(kept),
+        frames=_frames(result, kept),
+        explained=[_explained(each, model) for each in chosen(kept)],
+        faces=[_face_row(track) for track in result.tracks],
+        flags=flags,
+        moments=len(moments),
+        file=_file(result, model),
+        card=_card(model),
+    )
+    return write_whole(Path(path), text)
 
 
 def summary(result: Result) -> str:
@@ -124,43 +125,17 @@ def limits(model: ScoringModel) -> str:
     return text
 
 
-def _lead(result):
-    told = badge(result.verdict, word(result.verdict) or result.status)
-    return f'<p class="lead">{told} {escape(summary(result))}</p>'
-
-
-def _limits(model):
-    return f'<p class="note">{escape(limits(model))}</p>'
-
-
-def _timeline(result, kept):
-    if not result.tracks:
-        return ""
-    moments = sum(len(track.moments) for track in result.tracks)
-    parts = ["<h2>Over time</h2>"]
-    if moments > 1:
-        image = _figure(plots.timeline_figure(result))
-        parts.append(
-            _captioned(
-                image,
-                "Score of each face in each picture. A face whose mean lies in the "
-                "orange range is called fake, in the blue one real, between them "
-                "uncertain. Hollow points: faces unlike those of the training data.",
-            )
-        )
+def _peaks(kept):
+    """Returns the faces with the highest scores, in order of time, with captions."""
     peaks = sorted(kept, key=lambda h: -h.moment.score)[:_THUMBNAILS]
     peaks.sort(key=lambda h: (h.moment.frame_index, h.face.track))
-    strip = "".join(
-        _captioned(
-            _image(_thumbnail(peak), "jpeg", "face", THUMBNAIL),
+    return [
+        (
             f"{peak.moment.when}, face {peak.face.track + 1}: {peak.moment.score:.3f}",
+            data_uri(_thumbnail(peak), "jpeg"),
         )
         for peak in peaks
-    )
-    if strip:
-        parts.append("<p>The highest scores, one of each stretch of time:</p>")
-        parts.append(f'<div class="strip">{strip}</div>')
-    return f"<section>{''.join(parts)}</section>"
+    ]
 
 
 def _thumbnail(highlight):
@@ -176,19 +151,13 @@ def _frames(result: Result, kept):
     for highlight in sorted(kept, key=lambda h: -h.moment.score):
         if highlight.preview and len(shown) < EXPLAINED:
             shown.setdefault(highlight.moment.frame_index, highlight)
-    if not shown:
-        return ""
-    figures = "".join(
-        _captioned(
-            _image(_annotated(result, highlight), "jpeg", "picture with face boxes"),
+    return [
+        (
             f"{highlight.moment.when}, picture {highlight.moment.frame_index}",
+            data_uri(_annotated(result, highlight), "jpeg"),
         )
         for _, highlight in sorted(shown.items())
-    )
-    return (
-        "<section><h2>Where</h2><p>The pictures with the highest scores.</p>"
-        f'<div class="frames">{figures}</div></section>'
-    )
+    ]
 
 
 def _annotated(result, highlight):
@@ -237,43 +206,17 @@ def chosen(kept: Sequence[Highlight], count: int = EXPLAINED) -> list[Highlight]
     return [*first.values(), *rest][:count]
 
 
-def _explanations(result, kept, model):
-    if not kept:
-        return []
-    parts = ["<h2>What the highest scores rest on</h2>"]
-    for highlight in chosen(kept):
-        found = explain(model, highlight.face)
-        moment = highlight.moment
-        flags = "; ".join(f"{word(f)} ({FLAGS[f]})" for f in moment.flags)
-        parts.append(
-            f"<section><h3>{moment.when}, face {highlight.face.track + 1}: "
-            f"{moment.score:.3f}</h3>"
-            + (f"<p>Take care: this face is {escape(flags)}.</p>" if flags else "")
-            + _figure(plots.face_figure(found), "face, heat map, attention", "jpeg")
-        )
-        if found.bands is not None:
-            parts.append(_figure(plots.bands_figure(found.bands), "bands"))
-        parts.append(
-            _figure(plots.spectrum_figure(found.curve, model.reference), "spectrum")
-            + "</section>"
-        )
-    if model.reference is None:
-        parts.append(
-            "<p>What the training faces looked like is not known of this model, so "
-            "the spectra stand alone.</p>"
-        )
-    return parts
-
-
-def _faces(result: Result):
-    if not result.tracks:
-        return ""
-    rows = [_face_row(track) for track in result.tracks]
-    head = (
-        *("Face", "Verdict", "Why", "Score", "Real up to", "Fake from"),
-        *("Lowest", "Highest", "Pictures", "Time"),
-    )
-    return f"<h2>Faces</h2>{table(head, rows, text=3)}"
+def _explained(highlight, model):
+    found = explain(model, highlight.face)
+    moment = highlight.moment
+    face = _drawn(plots.face_figure(found), "jpeg")
+    figures = [("face, heat map, attention", face)]
+    if found.bands is not None:
+        figures.append(("bands", _drawn(plots.bands_figure(found.bands))))
+    spectrum = plots.spectrum_figure(found.curve, model.reference)
+    figures.append(("spectrum", _drawn(spectrum)))
+    flags = "; ".join(f"{word(f)} ({FLAGS[f]})" for f in moment.flags)
+    return moment, highlight.face.track + 1, flags, figures
 
 
 def _face_row(track: Track):
@@ -292,32 +235,6 @@ def _face_row(track: Track):
     ]
 
 
-def _coverage(result: Result):
-    moments = [moment for track in result.tracks for moment in track.moments]
-    told = (
-        f"{result.pictures} pictures were looked at; {result.pictures_with_face} "
-        f"({percent(result.coverage)}) show a face that can be scored."
-    )
-    if result.too_small:
-        told += f" {result.too_small} more faces are too small."
-    if result.damaged:
-        told += (
-            f" {result.damaged} parts of the video did not decode: what follows them "
-            "may be garbage."
-        )
-    rows = [
-        [word(flag), FLAGS[flag], str(sum(flag in m.flags for m in moments))]
-        for flag in FLAGS
-    ]
-    head = ("Flag", "The face is", f"Of {len(moments)}")
-    return (
-        f"<section><h2>Coverage and quality</h2><p>{told} Of faces that are flagged "
-        "the training data says little: if that is more than half of a face's "
-        "pictures, the verdict is <i>uncertain</i>.</p>"
-        f"{table(head, rows, text=2)}</section>"
-    )
-
-
 def _file(result: Result, model):
     rows = [
         ["File", result.source],
@@ -333,32 +250,7 @@ def _file(result: Result, model):
     for words, threshold in thresholds:
         if threshold is not None:
             rows.append([f"Called {words}", f"{threshold:.4f}"])
-    return f"<section><h2>File and model</h2>{table(('', ''), rows, text=2)}</section>"
-
-
-def _reading(result: Result, model):
-    return """<h2>How to read this</h2>
-<p><b>The verdict</b> on a face comes from two thresholds, which were set on the
-validation data of the model: at most 5 % of its real videos reach the upper one, at
-most 5 % of its fakes stay under the lower one, each by the mean over as many pictures
-as there are of the face. Of several faces one is more easily called fake by chance, so
-that the upper one rises with their number, and a file of real faces alone is still
-called fake in at most 5 % of all cases. On data unlike that, errors can be far more
-frequent. Between the two it says <i>uncertain</i>, and means it.</p>
-<p><b>The heat map</b> (Grad-CAM on the map in which both branches are fused) shows
-where in the face the model finds evidence of a fake. <b>Frequencies</b> shows what
-each 8x8 block adds to the logit, to first order. <b>FAAE's attention</b> shows
-where the frequency branch enhances the spatial one; it has no sign. None outlines a
-forgery: a map is as coarse as the network's grid, and a model may find its evidence
-beside what was forged.</p>
-<p><b>The band charts</b> show what each of the 64 frequencies of the 8x8 DCT adds to
-the logit, to first order: orange speaks for a fake, blue for a real face. Low
-frequencies stand at the upper left. <b>The spectrum</b> is SIDA's mean difference
-between neighbouring blocks and between bands, against the mean real and fake face of
-the training data, with two standard errors by video.</p>
-<p><b>What moves a score</b> though nobody forged anything: strong compression,
-enlargement, filters, screens filmed, light and poses that training did not have. Look
-for the original file; ask where it comes from; let several people look.</p>"""
+    return rows
 
 
 def _card(model):
@@ -366,26 +258,12 @@ def _card(model):
         return ""
     from markdown_it import MarkdownIt
 
-    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(model.card)
-    return (
-        "<details><summary>The model's card</summary>"
-        f'<div class="card wide">{html}</div></details>'
-    )
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return Markup(markdown.render(model.card))  # noqa: S704 - it lets no HTML through
 
 
-def _figure(figure, alt="scores over time", kind="png"):
-    return f"<figure>{_image(plots.encoded(figure, kind), kind, alt)}</figure>"
-
-
-def _captioned(image, caption):
-    image = image.removeprefix("<figure>").removesuffix("</figure>")
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _image(content, kind, alt, width=None):
-    data = base64.b64encode(content).decode("ascii")
-    size = f' width="{width}" height="{width}"' if width else ""
-    return f'<img alt="{escape(alt)}"{size} src="data:image/{kind};base64,{data}">'
+def _drawn(figure, kind="png"):
+    return data_uri(plots.encoded(figure, kind), kind)
 
 
 def _jpeg(rgb):

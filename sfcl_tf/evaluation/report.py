@@ -1,10 +1,8 @@
 """One HTML page about a run, made only of what lies in its directory."""
 
-import base64
 import json
 import math
 import tomllib
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
 from sfcl_tf.evaluation.predictions import Predictions, write_text
-from sfcl_tf.html import CSS, flat, missing, number, percent, table
+from sfcl_tf.html import data_uri, flat, number, percent, render
 
 FIGURES = {
     "auc": "AUC",
@@ -27,6 +25,7 @@ FIGURES = {
     "ece": "ECE",
     "balanced_ece": "Balanced ECE",
 }
+COLUMNS = ["Level", "AUC", "95 % interval", *list(FIGURES.values())[1:], "Real", "Fake"]
 GROUPS = {
     "compressions": "By compression",
     "resolutions": "By height of the frame",
@@ -77,41 +76,45 @@ def write_report(run_dir: str | Path) -> Path:
     history = _load(run_dir / "metrics.jsonl", _json_lines) or []
     csv_path = run_dir / "predictions_test.csv"
     predictions = Predictions.read_csv(csv_path) if csv_path.is_file() else None
-    title = f"{results.get('dataset', 'Run')}: {run_dir.resolve().name}"
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        _lead(results),
-        _limits(results),
-        _data_errors(run_dir),
-        _verdicts(results),
-        _baseline(results),
-        "<h2>Figures</h2>",
-        _figures(results, predictions),
-        _coverage(results),
-        _others(run_dir),
-        "<h2>Plots</h2>",
-        *_plots(run_dir / "plots"),
-        "<h2>Videos furthest from the truth</h2>",
-        _worst(predictions),
-        "<h2>Training</h2>",
-        _training(results, history),
-        "<h2>How it was made</h2>",
-        _folded("Settings", _settings(run_dir / "config.toml", tomllib.loads)),
-        _folded("Environment", _settings(run_dir / "env.json", json.loads)),
-    ]
-    page = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+    made = {
+        "config.toml": _load(run_dir / "config.toml", tomllib.loads),
+        "env.json": _load(run_dir / "env.json", json.loads),
+    }
+    summary = results.get("summary") or {}
+    methods = {"all": summary, **summary.get("methods", {})} if summary else {}
+    epochs = list(dict.fromkeys(key for row in history for key in row))
+    page = render(
+        "evaluation/report.html.j2",
+        title=f"{results.get('dataset', 'Run')}: {run_dir.resolve().name}",
+        lead=_lead(results),
+        demo=results.get("dataset") == "demo",
+        data_errors=(made["env.json"] or {}).get("data_errors"),
+        calibration=_calibration(results),
+        verdicts=results.get("verdicts"),
+        baseline=_baseline(results),
+        columns=COLUMNS,
+        methods=_figures(methods),
+        groups=[(GROUPS[k], _figures(summary[k])) for k in GROUPS if summary.get(k)],
+        counted=summary.get("frame", {}).get("n"),
+        predicted=None if predictions is None else len(predictions),
+        least=LEAST_VIDEOS,
+        coverage=_coverage(results),
+        others=_figures(_others(run_dir)),
+        plots=_plots(run_dir / "plots"),
+        worst=_worst(predictions),
+        training=_training(results),
+        epochs=epochs,
+        history=[[number(row.get(key)) for key in epochs] for row in history],
+        made={name: found and flat(found) for name, found in made.items()},
     )
     path = run_dir / "report.html"
-    write_text(path, page + "\n".join(body) + "\n</body>\n</html>\n")
+    write_text(path, page)
     return path
 
 
 def _lead(results) -> str:
     if not results:
-        return missing("results.json: the run has not been evaluated")
+        return ""
     frame, video = (results.get("summary", {}).get(k, {}) for k in ("frame", "video"))
     videos, auc = video.get("n", 0), frame.get("auc")
     counts = (
@@ -128,26 +131,7 @@ def _lead(results) -> str:
             f"threshold of 0.5 it is right on {percent(frame.get('acc'))} of the "
             f"frames and {percent(video.get('acc'))} of the videos."
         )
-    return f'<p class="lead">{escape(counts + text)}</p>'
-
-
-def _limits(results) -> str:
-    text = "A score is P(fake) under this training data; never proof."
-    if results.get("dataset") == "demo":
-        text += " AUC on the demo proves the plumbing, not the detector."
-    return f'<p class="note">{text}</p>'
-
-
-def _data_errors(run_dir) -> str:
-    """What was wrong with the data that the run was trained on."""
-    found = (_load(run_dir / "env.json", json.loads) or {}).get("data_errors")
-    if not found:
-        return ""
-    told = "".join(f"<li>{escape(each)}</li>" for each in found)
-    return (
-        '<div class="key"><p>The data that it was trained on has errors, as '
-        f"<code>sfcl check</code> tells them:</p><ul>{told}</ul></div>"
-    )
+    return counts + text
 
 
 def _interval(figures, name="auc") -> str:
@@ -167,60 +151,18 @@ def _few(figures) -> str:
     return f"{reals} real, {fakes} fake"
 
 
-def _verdicts(results) -> str:
-    found, verdicts = results.get("calibration"), results.get("verdicts")
-    if not found or not verdicts:
-        return ""
-    calibration = Calibration.from_dict(found)
-    if why := calibration.why:
-        return (
-            f'<p class="key">Not calibrated: {escape(why)}. Scores are the sigmoid of '
-            "the logit, and every verdict is <b>uncertain</b>.</p>"
-        )
-    told = [
-        f"of the {name}s <b>real</b> up to {level.real_to:.3f} and <b>fake</b> from "
-        f"{level.fake_from:.3f}, which leaves {percent(each['uncertain'])} "
-        f"<b>uncertain</b>; {percent(each['error'])} of the other verdicts are wrong"
-        f"{_wrong(each)}"
-        for (name, each), level in zip(
-            verdicts.items(), (calibration.frame, calibration.video), strict=True
-        )
-    ]
-    prior = (
-        "the prior is not known, that of the validation frames"
-        if calibration.prior is None
-        else f"for a prior of {calibration.prior:g}: they are the probability of a "
-        "fake if so large a share of the faces are fakes"
-    )
-    frame = verdicts["frame"]
-    return (
-        '<p class="key">Verdicts, by thresholds of the validation split: '
-        f"{'; '.join(told)}. Where a file shows several faces, fake begins higher. "
-        f"Scores are sigmoid({calibration.slope:.4g} * logit "
-        f"{calibration.bias:+.4g}), {prior}. Their calibration error by frame is "
-        f"{number(frame['ece'])} with as many fakes as here, and "
-        f"{number(frame.get('balanced_ece'))} with as many fakes as reals.</p>"
-    )
-
-
-def _wrong(verdicts) -> str:
-    """Shares of the classes that are called wrongly; not told of earlier results."""
-    if "reals_called_fake" not in verdicts:
-        return ""
-    return (
-        f" ({percent(verdicts['reals_called_fake'])} of the reals, "
-        f"{percent(verdicts['fakes_called_real'])} of the fakes)"
-    )
+def _calibration(results) -> Calibration | None:
+    found = results.get("calibration")
+    return Calibration.from_dict(found) if found and results.get("verdicts") else None
 
 
 def _baseline(results) -> str:
     found = results.get("baseline")
     if found and "differences" in found:
-        told = (
+        return (
             f"No {found['model']} trained alike lies beside it; the run {found['run']} "
             f"comes closest, and is not compared: {'; '.join(found['differences'])}."
         )
-        return f'<p class="key">{escape(told)}</p>'
     if not found or found["frame"]["difference"] is None:
         return ""
     parts = []
@@ -236,38 +178,13 @@ def _baseline(results) -> str:
             f"{100 * row['difference']:+.2f} points ({told})"
         )
     return (
-        f'<p class="key">Beside it, {escape(found["model"])} trained on the same data '
-        f"(run {escape(found['run'])}), on the same {found['n']:,} faces: "
-        f"{'; '.join(parts)}.</p>"
+        f"Beside it, {found['model']} trained on the same data (run {found['run']}), "
+        f"on the same {found['n']:,} faces: {'; '.join(parts)}."
     )
 
 
-def _figures(results, predictions) -> str:
-    summary = results.get("summary")
-    if not summary:
-        return missing("the summary in results.json")
-    text = _figure_table("Method", {"all": summary, **summary.get("methods", {})})
-    counted = summary.get("frame", {}).get("n")
-    if predictions is not None and len(predictions) != counted:
-        text += (
-            f'<p class="note">predictions_test.csv has {len(predictions):,} rows, but '
-            f"results.json counts {escape(str(counted))} frames: they are of different "
-            "evaluations.</p>"
-        )
-    for kind, title in GROUPS.items():
-        if found := summary.get(kind):
-            text += _folded(title, _figure_table("Group", found))
-    return text + (
-        "<p>Each method's fakes are set against all reals. A video's score is the mean "
-        "of its frames'. AUC, AP, accuracy, TPR: 1 is perfect. EER, log-loss (nats), "
-        "calibration error (ECE; balanced: with as many fakes as reals): 0 is perfect. "
-        "Chance is 0.5 for AUC, EER and balanced accuracy. Intervals are by video: how "
-        f"far AUC would move on other videos; under {LEAST_VIDEOS} of a class are too "
-        "few to tell.</p>"
-    )
-
-
-def _figure_table(head, groups) -> str:
+def _figures(groups) -> list[list[str]]:
+    """Returns rows of `COLUMNS`, each with the name of its group before it."""
     rows = []
     for name, levels in groups.items():
         for level in ("frame", "video"):
@@ -279,12 +196,10 @@ def _figure_table(head, groups) -> str:
                 told = f"{interval[0]:.4f}-{interval[1]:.4f}"
             counts = [f"{found.get(k, 0):,}" for k in ("n_real", "n_fake")]
             rows.append([name, level, values[0], told, *values[1:], *counts])
-    names = list(FIGURES.values())
-    columns = [head, "Level", names[0], "95 % interval", *names[1:], "Real", "Fake"]
-    return table(columns, rows, text=2)
+    return rows
 
 
-def _others(run_dir) -> str:
+def _others(run_dir) -> dict[str, dict]:
     """The run's figures on other data, from `results_*.json`."""
     groups = {}
     for path in sorted(run_dir.glob("results_*.json")):
@@ -295,82 +210,62 @@ def _others(run_dir) -> str:
             if name in groups:  # of before a title told them apart
                 name = path.stem.removeprefix("results_")
             groups[name] = found["summary"]
-    if not groups:
-        return ""
-    return "<h2>On other data</h2>" + _figure_table("Data", groups)
-
-
-def _folded(title, content) -> str:
-    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+    return groups
 
 
 def _coverage(results) -> str:
     found = results.get("coverage")
     if not found:
-        return missing("the coverage in results.json")
+        return ""
     faceless = found.get("without_records", {})
-    text = (
+    return (
         f"A face was found in {found.get('frames_with_face', 0):,} of "
         f"{found.get('frames_wanted', 0):,} frames of {found.get('videos', 0):,} "
         f"videos. Videos without any record: {', '.join(map(str, faceless)) or 'none'}."
     )
-    return f"<p>{escape(text)}</p>"
 
 
-def _plots(folder) -> list[str]:
+def _plots(folder) -> list[dict]:
     paths = {path.stem: path for path in sorted(folder.glob("*.png"))}
     paths.pop("overview", None)
-    if not paths:
-        return [missing("plots")]
     figures = []
     for name in sorted(paths, key=lambda n: [*CAPTIONS, n].index(n)):
         png = paths[name].read_bytes()
         width = int.from_bytes(png[16:20]) * 96 // 150  # of 150 dpi, in CSS pixels
-        data = base64.b64encode(png).decode("ascii")
-        caption = escape(CAPTIONS.get(name, name))
         figures.append(
-            f'<figure><img alt="{escape(name)}" width="{width}" '
-            f'src="data:image/png;base64,{data}">'
-            f"<figcaption>{caption}</figcaption></figure>"
+            {
+                "alt": name,
+                "width": width,
+                "src": data_uri(png, "png"),
+                "caption": CAPTIONS.get(name, name),
+            }
         )
     return figures
 
 
-def _worst(predictions, count: int = 8) -> str:
+def _worst(predictions, count: int = 8) -> list[list[str]] | None:
     if predictions is None:
-        return missing("predictions_test.csv")
+        return None
     videos = predictions.per_video()
     error = np.abs(videos.label - videos.score)
-    rows = [
+    return [
         [videos.video_id[i], videos.method[i], f"{videos.score[i]:.4f}"]
         for i in np.argsort(-error, kind="stable")[:count]
     ]
-    return table(["Video", "Method", "Score"], rows, text=2)
 
 
-def _training(results, history) -> str:
-    parts = []
+def _training(results) -> list[str]:
+    told = []
     if "selected_epoch" in results:
         text = f"Epoch {results['selected_epoch']} was selected"
         reason = results.get("selection")
-        parts.append(f"<p>{escape(text + (f': {reason}' if reason else ''))}.</p>")
+        told.append(f"{text}: {reason}." if reason else f"{text}.")
     if export := results.get("export"):
-        text = (
+        told.append(
             f"The export {export.get('path', '')} differs from the trained model by at "
             f"most {export.get('max_abs_difference', math.nan):.2g}."
         )
-        parts.append(f"<p>{escape(text)}</p>")
-    keys = list(dict.fromkeys(key for row in history for key in row))
-    rows = [[number(row.get(key)) for key in keys] for row in history]
-    parts.append(table(keys, rows, text=0) if rows else missing("metrics.jsonl"))
-    return "".join(parts)
-
-
-def _settings(path, parse) -> str:
-    found = _load(path, parse)
-    if found is None:
-        return missing(path.name)
-    return table(["Name", "Value"], flat(found), text=2)
+    return told
 
 
 def _json_lines(text) -> list[dict]:
