@@ -1,5 +1,6 @@
 """The page's parts without a browser: what is written, and what is forgotten."""
 
+import copy
 import dataclasses
 import html
 import importlib.metadata
@@ -9,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from hostile_text import check_shown, hostile
 
 from sfcl_tf.cli.options import is_loopback
 from sfcl_tf.data.sampling import SamplingOptions
@@ -19,6 +21,7 @@ from sfcl_tf.detect.page.serve import PageSettings, needs_app
 from sfcl_tf.detect.page.visits import Visits
 from sfcl_tf.detect.results import Moment, Result, Track
 from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.evaluation import Calibration
 
 HOSTILE = '<img src=x onerror="alert(1)">${1}{{x}}.mp4'
 
@@ -54,6 +57,20 @@ def test_names_of_files_are_shown_as_they_are(found):
         assert HOSTILE not in page
         assert "<img src=x" not in page
     assert html.escape(HOSTILE) in parts.verdict(result)
+
+
+def test_every_part_shows_hostile_texts_as_they_are(found):
+    result, _, model = found
+    file, reason, name, engine, why = hostile(*"abcde").values()
+    model = copy.copy(model)
+    vars(model).update(name=name, engine=engine, calibration=Calibration(reason=why))
+    check_shown(parts.heading(model), [name, engine, why])
+    check_shown(parts.waiting(file), [file])
+    check_shown(parts.stopped(file, reason), [file, reason])
+    result = dataclasses.replace(result, source=file, reason=reason)
+    for status in ("ok", "failed"):
+        page = parts.verdict(dataclasses.replace(result, status=status))
+        check_shown(page, [file, reason])
 
 
 def test_every_kept_moment_can_be_chosen_in_the_plot_and_below_it(found):

@@ -1,5 +1,6 @@
 """The page about a file: whole, without network, and escaped."""
 
+import copy
 import dataclasses
 import html.parser
 import json
@@ -7,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from hostile_text import check_shown, hostile
 
 from sfcl_tf.detect import Detector, SamplingOptions
 from sfcl_tf.detect.explain import explain
@@ -20,6 +22,7 @@ from sfcl_tf.detect.plots import (
     timeline_figure,
 )
 from sfcl_tf.detect.report import limits, summary, write_report
+from sfcl_tf.evaluation import Calibration
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
@@ -133,6 +136,27 @@ def test_the_index_lists_the_worst_first(found, tmp_path):
     assert places == sorted(places)
     assert Parsed(text).addresses == ["data:,", "reports/r.html"]
     assert "1 fake, 1 real, 1 no face" in text
+
+
+def test_a_report_shows_hostile_texts_as_they_are(found, detector, tmp_path):
+    result, kept = found
+    of_file = hostile("source", "reason", "pixel_format")
+    of_model = hostile("name", "engine", "card", "digest")
+    face, why = hostile("face", "why").values()
+    of_model["digest"] = of_model["digest"][:16]  # so much of it is shown
+    model = copy.copy(detector.model)
+    vars(model).update(of_model, calibration=Calibration(reason=why))
+    track = dataclasses.replace(result.tracks[0], reason=face)
+    result = dataclasses.replace(result, tracks=(track,), **of_file)
+    page = write_report(tmp_path / "a.html", result, kept, model).read_text("utf-8")
+    check_shown(page, [*of_file.values(), *of_model.values(), face, why])
+
+
+def test_the_index_shows_hostile_texts_as_they_are(found, tmp_path):
+    folder, name, reason, link = hostile("folder", "name", "reason", "link").values()
+    result = dataclasses.replace(found[0], source=f"{folder}/{name}", reason=reason)
+    page = write_index(tmp_path / "index.html", [(result, link)]).read_text("utf-8")
+    check_shown(page, [folder, name, reason, link])
 
 
 def test_what_a_model_is_worth_is_said(detector, run, tmp_path):

@@ -3,6 +3,7 @@ import json
 from html.parser import HTMLParser
 
 import pytest
+from hostile_text import check_shown, hostile
 
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots
@@ -113,6 +114,34 @@ def test_hostile_names_are_escaped(tmp_path):
     fill(tmp_path, dataset=HOSTILE, method=HOSTILE)
     html = check(write_report(tmp_path))
     assert html.count("&lt;script&gt;alert(&quot;1&quot;)") >= 5
+
+
+def test_all_that_comes_from_outside_is_shown_as_it_is(tmp_path):
+    told = hostile("split", "selection", "group", "model", "run", "why", "title", "key")
+    told |= hostile("dataset", "method", "error", "export", "video", "plot", "folder")
+    run = tmp_path / told["folder"]
+    run.mkdir()
+    fill(run, dataset=told["dataset"], method=told["method"])
+    results = json.loads((run / "results.json").read_text())
+    results |= {key: told[key] for key in ("split", "selection")}
+    results["coverage"]["without_records"] = {told["video"]: "no_face"}
+    results["export"]["path"] = told["export"]
+    summary = results["summary"]
+    summary["compressions"] = {told["group"]: {}}
+    results["calibration"] = dataclasses.asdict(Calibration(reason=told["why"]))
+    results["verdicts"] = {"frame": {}, "video": {}}
+    results["baseline"] = {"model": told["model"], "run": told["run"]}
+    results["baseline"]["differences"] = ["a"]
+    other = {"summary": summary, "data": {"title": told["title"]}}
+    told["python"], told["setting"] = hostile("python", "setting").values()
+    environment = {"python": told["python"], "data_errors": [told["error"]]}
+    (run / "results.json").write_text(json.dumps(results))
+    (run / "results_1.json").write_text(json.dumps(other))
+    (run / "env.json").write_text(json.dumps(environment))
+    (run / "metrics.jsonl").write_text(json.dumps({told["key"]: 1.0}))
+    (run / "config.toml").write_text(f"name = {json.dumps(told['setting'])}\n")
+    (run / "plots/roc.png").rename(run / f"plots/{told['plot']}.png")
+    check_shown(write_report(run).read_text("utf-8"), told.values())
 
 
 def test_an_empty_run_says_what_is_missing(tmp_path):
