@@ -7,6 +7,7 @@ when they are first used.
 import importlib
 from typing import TYPE_CHECKING
 
+from sfcl_tf.lazy import lazy
 from sfcl_tf.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ _PUBLIC = {
 }
 # These load TensorFlow, whose start-up lines are kept quiet.
 _WORKFLOW = {
-    "calibrate": "calibrate",
-    "compare": "compare",
-    "evaluate": "evaluate",
-    "export": "export",
-    "prepare": "prepare",
-    "resume": "train",
-    "train": "train",
+    "calibrate": "workflow.calibrate",
+    "compare": "workflow.compare",
+    "evaluate": "workflow.evaluate",
+    "export": "workflow.export",
+    "prepare": "workflow.prepare",
+    "resume": "workflow.train",
+    "train": "workflow.train",
 }
 _MODULES = ("layers", "ops")
+_resolve = lazy(__name__, _PUBLIC | _WORKFLOW)
 
 __all__ = [
     "Config",
@@ -80,12 +82,7 @@ def __getattr__(name):
         return importlib.import_module(f"sfcl_tf.{name}")
     if name in _WORKFLOW:
         import_tensorflow()
-        return getattr(
-            importlib.import_module(f"sfcl_tf.workflow.{_WORKFLOW[name]}"), name
-        )
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"sfcl_tf.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module 'sfcl_tf' has no attribute {name!r}")
+    return _resolve(name)
 
 
 def __dir__():

@@ -91,15 +91,22 @@ def _evaluate(args, run, sources):
     """Evaluates on each data set; one that cannot be read does not stop the others."""
     from sfcl_tf.workflow.evaluate import pool, threshold_at, validation_scores
 
-    if args.fpr is not None:
-        validation_scores(run, sources)  # told before anything is scored
+    # What it lacks is told before anything is scored.
+    validation = None if args.fpr is None else validation_scores(run, sources)
     scored, failed = [], []
     for choice in _choices(args):
         try:
-            found = _score(args, run, choice, sources)
+            found = sfcl_tf.evaluate(
+                run,
+                split=args.split,
+                sources=sources,
+                progress=ConsoleProgress(),
+                **choice,
+            )
             scored.append(found)
-            if args.fpr is not None:
-                _say_threshold(threshold_at(run, found, args.fpr, sources), args.fpr)
+            if validation is not None:
+                at = threshold_at(run, found, validation, args.fpr)
+                _say_threshold(at, args.fpr)
         except SfclError as error:
             if len(args.dataset or ()) < 2:
                 raise
@@ -126,24 +133,6 @@ def _choices(args):
         "degrade": tuple(args.degrade),
     }
     return [{"dataset": name, **common} for name in args.dataset or [None]]
-
-
-def _score(args, run, choice, sources):
-    found = sfcl_tf.evaluate(
-        run, split=args.split, sources=sources, progress=ConsoleProgress(), **choice
-    )
-    show.results(found.results)
-    if not run.has(files.CALIBRATION):
-        say(
-            "Not calibrated: verdicts are by a threshold of 0.5. Find the run's own on "
-            f"its validation split: sfcl calibrate {run.place}"
-        )
-    say(f"Predictions {run.place / files.predictions(found.name)}")
-    if found.name == files.OWN_TEST:
-        say(f"Report      {run.place / files.REPORT}")
-    else:
-        say(f"Plots       {run.place / files.plots(found.name)}")
-    return found
 
 
 def _say_threshold(found, rate):

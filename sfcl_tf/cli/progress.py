@@ -8,6 +8,7 @@ from sfcl_tf.cli.console import console, progress, say
 from sfcl_tf.cli.show_check import show_finding
 from sfcl_tf.cli.show_prepared import show_coverage
 from sfcl_tf.cli.show_training import TrainingDisplay
+from sfcl_tf.runs import files
 from sfcl_tf.workflow.progress import Progress
 
 
@@ -50,6 +51,20 @@ class ConsoleProgress(Progress):
     def training(self, epochs, steps, examples, done):
         """Returns a display of the steps; see `TrainingDisplay`."""
         return TrainingDisplay(epochs, steps, examples, done)
+
+    def evaluated(self, run, evaluation):
+        """Prints the figures, and where they lie."""
+        show.results(evaluation.results)
+        if not run.has(files.CALIBRATION):
+            say(
+                "Not calibrated: verdicts are by a threshold of 0.5. Find the run's "
+                f"own on its validation split: sfcl calibrate {run.place}"
+            )
+        say(f"Predictions {run.place / files.predictions(evaluation.name)}")
+        if evaluation.name == files.OWN_TEST:
+            say(f"Report      {run.place / files.REPORT}")
+        else:
+            say(f"Plots       {run.place / files.plots(evaluation.name)}")
 
     def finished(self, run, results):
         """Prints what came out, and where it lies."""

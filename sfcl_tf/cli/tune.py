@@ -119,7 +119,7 @@ def _search(args, config, folder):
     require_same_search(folder, config, space, args.algorithm)
     splits = ("train", "val")
     if args.role == "worker":
-        manifest = sources.require_splits(config.data, splits)
+        manifest = sources.prepared(config.data, splits)
     else:
         written = {"--runs": options.runs(args)}
         manifest = ready_records(

@@ -8,7 +8,7 @@ file -> pictures -> faces -> crops -> engine -> scores -> tracks -> verdict
 Names resolve when they are first used.
 """
 
-import importlib
+from sfcl_tf.lazy import lazy
 
 _PUBLIC = {
     "Detector": "detector",
@@ -18,10 +18,4 @@ _PUBLIC = {
     "Track": "results",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name in _PUBLIC:
-        module = importlib.import_module(f"sfcl_tf.detect.{_PUBLIC[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sfcl_tf.detect' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)

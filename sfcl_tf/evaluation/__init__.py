@@ -3,7 +3,7 @@
 Names resolve when they are first used: figures of predictions need no TensorFlow.
 """
 
-import importlib
+from sfcl_tf.lazy import lazy
 
 _PUBLIC = {
     "Calibration": "calibrate",
@@ -16,10 +16,4 @@ _PUBLIC = {
     "write_report": "report",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name in _PUBLIC:
-        module = importlib.import_module(f"sfcl_tf.evaluation.{_PUBLIC[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sfcl_tf.evaluation' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)

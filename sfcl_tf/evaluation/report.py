@@ -12,6 +12,7 @@ from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
 from sfcl_tf.evaluation.predictions import Predictions, write_text
 from sfcl_tf.html import data_uri, flat, number, percent, render
+from sfcl_tf.runs import files
 
 FIGURES = {
     "auc": "AUC",
@@ -72,13 +73,13 @@ def write_report(run_dir: str | Path) -> Path:
             f"Expected a run directory at {run_dir}. Received: none. "
             "Give a folder that `sfcl train` has written."
         )
-    results = _load(run_dir / "results.json", json.loads) or {}
-    history = _load(run_dir / "metrics.jsonl", _json_lines) or []
-    csv_path = run_dir / "predictions_test.csv"
+    results = _load(run_dir / files.RESULTS, json.loads) or {}
+    history = _load(run_dir / files.METRICS, _json_lines) or []
+    csv_path = run_dir / files.predictions(files.OWN_TEST)
     predictions = Predictions.read_csv(csv_path) if csv_path.is_file() else None
     made = {
-        "config.toml": _load(run_dir / "config.toml", tomllib.loads),
-        "env.json": _load(run_dir / "env.json", json.loads),
+        files.CONFIG: _load(run_dir / files.CONFIG, tomllib.loads),
+        files.ENVIRONMENT: _load(run_dir / files.ENVIRONMENT, json.loads),
     }
     summary = results.get("summary") or {}
     methods = {"all": summary, **summary.get("methods", {})} if summary else {}
@@ -88,7 +89,7 @@ def write_report(run_dir: str | Path) -> Path:
         title=f"{results.get('dataset', 'Run')}: {run_dir.resolve().name}",
         lead=_lead(results),
         demo=results.get("dataset") == "demo",
-        data_errors=(made["env.json"] or {}).get("data_errors"),
+        data_errors=(made[files.ENVIRONMENT] or {}).get("data_errors"),
         calibration=_calibration(results),
         verdicts=results.get("verdicts"),
         baseline=_baseline(results),
@@ -100,14 +101,14 @@ def write_report(run_dir: str | Path) -> Path:
         least=LEAST_VIDEOS,
         coverage=_coverage(results),
         others=_figures(_others(run_dir)),
-        plots=_plots(run_dir / "plots"),
+        plots=_plots(run_dir / files.PLOTS),
         worst=_worst(predictions),
         training=_training(results),
         epochs=epochs,
         history=[[number(row.get(key)) for key in epochs] for row in history],
         made={name: found and flat(found) for name, found in made.items()},
     )
-    path = run_dir / "report.html"
+    path = run_dir / files.REPORT
     write_text(path, page)
     return path
 

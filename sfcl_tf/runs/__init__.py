@@ -3,14 +3,8 @@
 Names resolve when they are first used; none of them needs TensorFlow.
 """
 
-import importlib
+from sfcl_tf.lazy import lazy
 
 _PUBLIC = {"Run": "run", "Selection": "selection"}
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name in _PUBLIC:
-        module = importlib.import_module(f"sfcl_tf.runs.{_PUBLIC[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sfcl_tf.runs' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)

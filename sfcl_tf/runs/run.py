@@ -68,16 +68,17 @@ class Run:
         """Gives a run that is there; what changes in its folder is kept at the end.
 
         Args:
-            place: Where it lies; a run on this machine stands for itself.
+            place: Where it lies; a run that is open already stands for itself.
 
         Raises:
             ModelError: If there is no run, or one of another version.
             DataError: If its store cannot be reached.
         """
-        if isinstance(place, Run) and (place._folder or not is_remote(place.place)):
-            yield place
+        run = place if isinstance(place, Run) else cls(place)
+        if run._folder is not None:
+            yield run
             return
-        place = Run(place).place if not isinstance(place, Run) else place.place
+        place = run.place
         with reached(place):
             found = (place / files.CONFIG).is_file()
         if not found:
@@ -138,7 +139,7 @@ class Run:
     @property
     def is_begun(self) -> bool:
         """Whether there is a checkpoint from which training can go on."""
-        return self.has(f"{files.CHECKPOINTS}/state.json")
+        return self.has(f"{files.CHECKPOINTS}/{files.STATE}")
 
     @property
     def config(self) -> Config:

@@ -3,7 +3,7 @@
 Names resolve when they are first used: the client needs no Keras.
 """
 
-import importlib
+from sfcl_tf.lazy import lazy
 
 _PUBLIC = {
     "Client": "client",
@@ -13,10 +13,4 @@ _PUBLIC = {
     "extra_files": "extra",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name in _PUBLIC:
-        module = importlib.import_module(f"sfcl_tf.serving.{_PUBLIC[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sfcl_tf.serving' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)

@@ -13,10 +13,10 @@ import tensorflow as tf
 from sfcl_tf.config import RETIRED, Config
 from sfcl_tf.data.output import told_if_not_written, write_json
 from sfcl_tf.errors import ModelError
+from sfcl_tf.runs.files import STATE
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 
-STATE = "state.json"
 BEST = "best.weights.h5"
 # What may differ when a training goes on; sections with a dot are whole ones.
 _MAY_CHANGE = (

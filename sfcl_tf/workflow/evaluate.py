@@ -151,7 +151,9 @@ def evaluate(
                 on_batch=on_batch,
             )
         write_report(run.folder)
-        return Evaluation(result_name(pipeline, split), predictions, results)
+        found = Evaluation(result_name(pipeline, split), predictions, results)
+        progress.evaluated(run, found)
+        return found
 
 
 @contextlib.contextmanager
@@ -190,19 +192,20 @@ def pool(run: Run, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     return results
 
 
-def threshold_at(run: Run, evaluation: Evaluation, rate: float, sources: Sources):
+def threshold_at(
+    run: Run, evaluation: Evaluation, validation: Predictions, rate: float
+) -> dict[str, Any]:
     """Returns what a threshold chosen on validation reals does; by level.
 
     Args:
         run: The run.
         evaluation: On which it is tried.
-        rate: Share of the validation split's reals that it calls fake, in 0..1.
-        sources: Where records lie.
+        validation: Scores of the run's own validation split.
+        rate: Share of that split's reals that it calls fake, in 0..1.
 
     Returns:
         See `sfcl_tf.evaluation.calibrate.operating_point`.
     """
-    validation = validation_scores(run, sources)
     calibration = Calibration.read(run.folder)
     return operating_point(validation, evaluation.predictions, calibration, rate)
 

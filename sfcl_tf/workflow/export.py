@@ -91,7 +91,7 @@ def _export_savedmodel(
     sources: Sources,
     progress: Progress,
 ) -> Export:
-    config, model = run.config, run.model
+    config = run.config
     number = str(version or config.export.version)
     inside = run.path(files.SAVED_MODELS)
     shown = (base or run.place / files.SAVED_MODELS) / number
@@ -114,7 +114,6 @@ def _export_savedmodel(
             pipeline if comparable else None,
             logits,
             progress,
-            model=model,
         )
     if comparable:
         told = (
@@ -136,7 +135,6 @@ def save_and_verify(
     pipeline,
     logits: np.ndarray,
     progress: Progress,
-    model=None,
 ) -> dict[str, Any]:
     """Writes a SavedModel; with records, held against Keras before it is there.
 
@@ -147,12 +145,11 @@ def save_and_verify(
         pipeline: Gives test crops to compare on; `None` for no comparison.
         logits: Keras's logits `(N,)` of all of the test split's crops.
         progress: Is told how it goes.
-        model: The run's model, if it is at hand.
 
     Returns:
         `path`, `max_abs_difference` and `frames` for `results.json`.
     """
-    config, compared = run.config, pipeline is not None
+    config, model, compared = run.config, run.model, pipeline is not None
     progress.say(
         f"Exporting the SavedModel{' and comparing it with Keras' * compared}."
     )
@@ -179,7 +176,7 @@ def save_and_verify(
             "slow."
         )
     difference = export_savedmodel(
-        model or run.model,
+        model,
         config,
         path,
         check if compared else None,

@@ -72,6 +72,9 @@ class Progress:
         """
         yield TrainingHooks()
 
+    def evaluated(self, run: Any, evaluation: Any) -> None:
+        """Takes a run, and a `sfcl_tf.workflow.evaluate.Evaluation` of it."""
+
     def finished(self, run: Any, results: dict[str, Any]) -> None:
         """Takes a run that is trained, and the figures of its test split."""
 

@@ -157,7 +157,7 @@ class Sources:
 
         return process_pool(self.workers, self.timeout)
 
-    def require_splits(self, data: DataConfig, splits: Sequence[str] = SPLITS):
+    def prepared(self, data: DataConfig, splits: Sequence[str] = SPLITS) -> Manifest:
         """Returns the manifest of what was prepared before.
 
         For several workers, of which each would prepare the same.

@@ -50,6 +50,10 @@ class _Job:
     export: bool
 
 
+def _job(sources, progress, *others) -> _Job:
+    return _Job(sources or Sources(), progress or Progress(), read_cluster(), *others)
+
+
 def train(
     config: Config,
     *,
@@ -94,15 +98,7 @@ def train(
         >>> config = sfcl_tf.configure("demo", preset="tiny")
         >>> run = sfcl_tf.train(config, name="mine")  # doctest: +SKIP
     """
-    job = _Job(
-        sources or Sources(),
-        progress or Progress(),
-        read_cluster(),
-        devices,
-        cluster_timeout,
-        download,
-        export,
-    )
+    job = _job(sources, progress, devices, cluster_timeout, download, export)
     if len(job.cluster) > 1 and not name:
         raise UsageError(
             "Expected --name with TF_CONFIG: all workers must mean the same run. "
@@ -153,15 +149,7 @@ def resume(
             not more.
         DataError: If its records changed.
     """
-    job = _Job(
-        sources or Sources(),
-        progress or Progress(),
-        read_cluster(),
-        devices,
-        cluster_timeout,
-        download,
-        export,
-    )
+    job = _job(sources, progress, devices, cluster_timeout, download, export)
     overrides = list(overrides)
     with Run.open(run) as run:
         _require_shared(run.place, job.cluster)
@@ -243,7 +231,7 @@ def _train(config: Config, run: Run, job: _Job, resumed: bool = False) -> None:
         written = {"--runs": run.place.parent}
         manifest = ready_records(config.data, job.sources, progress, written=written)
     else:
-        manifest = job.sources.require_splits(config.data)
+        manifest = job.sources.prepared(config.data)
     pipeline = InputPipeline(manifest, config)
     if cluster.is_chief:
         _write_settings(config, run, manifest, strategy, resumed)

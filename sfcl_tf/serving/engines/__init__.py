@@ -7,7 +7,7 @@ gives the logit. An exported engine is a folder that is usable alone: the model'
 Names resolve when they are first used: loading an engine needs no converter.
 """
 
-import importlib
+from sfcl_tf.lazy import lazy
 
 _PUBLIC = {
     "Engine": "base",
@@ -17,10 +17,4 @@ _PUBLIC = {
     "verify_engine": "verify",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name in _PUBLIC:
-        module = importlib.import_module(f"sfcl_tf.serving.engines.{_PUBLIC[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'sfcl_tf.serving.engines' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)
