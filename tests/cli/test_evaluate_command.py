@@ -5,7 +5,9 @@ import json
 import keras
 import pytest
 
+import sfcl_tf
 from sfcl_tf.cli import main
+from sfcl_tf.errors import ModelError, UsageError
 
 
 def read(path):
@@ -176,3 +178,32 @@ def test_a_degraded_split_has_files_of_its_own_and_needs_no_records(make_run, pl
 def test_a_degradation_that_is_none_is_told(fails, make_run):
     message = fails(2, "evaluate", make_run("one"), "--degrade", "sepia=3")
     assert "such as jpeg=50" in message
+
+
+def test_the_function_gives_what_the_command_writes_and_prints_nothing(
+    make_run, capsys
+):
+    run = sfcl_tf.Run(make_run("one"))
+    seen = []
+
+    class Seen(sfcl_tf.Progress):
+        def evaluated(self, run, evaluation):
+            seen.append(evaluation)
+
+    found = sfcl_tf.evaluate(run, split="val", progress=Seen())
+    assert capsys.readouterr().out == ""
+    assert seen == [found]
+    assert found.name == "val"
+    assert found.results == read(run.path("results_val.json"))
+    assert len(found.predictions) == found.results["summary"]["frame"]["n"]
+
+
+def test_a_run_that_is_not_there_is_told_to_programs_too(place):
+    for absent in ("gone", place / "gone", sfcl_tf.Run(place / "gone")):
+        with pytest.raises(ModelError, match="Expected a run's directory"):
+            sfcl_tf.evaluate(absent)
+
+
+def test_a_degradation_is_told_before_anything_is_prepared(make_run):
+    with pytest.raises(UsageError, match="several times"):
+        sfcl_tf.evaluate(make_run("one"), degrade=["jpeg=50", "jpeg=20"])

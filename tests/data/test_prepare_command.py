@@ -75,3 +75,15 @@ def test_methods_are_a_choice(copy, command):
     assert "train │    1 │    0 │             1" in out
     out = command("--methods", "FaceSwap,Deepfakes", "--dry-run")
     assert "train │    1 │    1 │             2" in out
+
+
+def test_features_are_added_by_a_command_to_what_is_prepared(command, capsys):
+    assert main(["prepare", "demo", "--frames=2", "--enrich", "quality"]) == 3
+    assert "Prepare them first" in capsys.readouterr().err
+    command()
+    assert "quality: added to 3 videos" in command("--enrich", "quality")
+    assert "added to 0 videos" in command("--enrich", "quality")
+    assert "3 of 3 videos were prepared before" in command()
+    argv = ["prepare", "demo", "--enrich", "quality", "--split", "val"]
+    assert main(argv) == 2
+    assert "without --split" in capsys.readouterr().err
