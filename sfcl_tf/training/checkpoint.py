@@ -142,6 +142,8 @@ class TrainingState:
         return progress
 
     def _remove(self, except_for):
+        for half in self._folder.glob(f".{STATE}.*.tmp"):
+            half.unlink()
         for path in self._folder.glob("step-*"):
             if path.is_dir():  # of a write that was cut off
                 shutil.rmtree(path)

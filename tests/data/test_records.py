@@ -10,6 +10,7 @@ from sfcl_tf.data.listing import Video
 from sfcl_tf.data.picture import Picture
 from sfcl_tf.data.records import (
     FEATURES,
+    OPTIONAL,
     SCHEMA,
     context_region,
     decode_region,
@@ -37,7 +38,9 @@ def encode(image, tmp_path, **changes):
 
 def test_every_field_comes_back(image, tmp_path):
     record = parse_record(encode(image, tmp_path))
-    assert set(record) == set(FEATURES)
+    assert set(record) == set(FEATURES | OPTIONAL)
+    for name in OPTIONAL:
+        assert record.pop(name).shape == (0,)
     assert record.pop("sources").numpy().tolist() == [b"1", b"2"]
     np.testing.assert_array_equal(
         decode_region(record.pop("png")), image[24:112, 40:128]

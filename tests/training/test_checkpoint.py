@@ -70,6 +70,14 @@ def test_only_the_last_state_is_kept(saved, tmp_path):
     assert read_progress(tmp_path)["step"] == 5
 
 
+def test_what_a_kill_left_half_written_is_removed(saved, tmp_path):
+    half = tmp_path / ".state.json.0123456789abcdef.tmp"
+    half.write_text("{")
+    saved[2].restore()
+    assert not half.exists()
+    assert read_progress(tmp_path)["step"] == 3
+
+
 def test_without_a_state_there_is_nothing_to_restore(tmp_path):
     config, model = prepared()
     assert TrainingState(model, tmp_path, config).restore() is None
