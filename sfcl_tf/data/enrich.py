@@ -58,7 +58,7 @@ class EnrichShard:
         """
         import tensorflow as tf
 
-        from sfcl_tf.data.pipeline import told_if_unreadable
+        from sfcl_tf.data.reading import told_if_unreadable
         from sfcl_tf.data.records import parse_record, with_features, write_shard
 
         with told_if_unreadable(str(self.path)):

@@ -1,9 +1,7 @@
 """tf.data: from record shards to batches of `{image, sida}`."""
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +17,6 @@ from sfcl_tf.data.record_index import RecordIndex
 from sfcl_tf.data.records import parse_record, read_record
 from sfcl_tf.errors import DataError
 
-_UNREADABLE = (
-    tf.errors.DataLossError,
-    tf.errors.InvalidArgumentError,
-    tf.errors.NotFoundError,
-)
 _BUFFER = 1 << 18  # bytes of a shard that is read through
 META = (
     "video_id",
@@ -37,39 +30,6 @@ META = (
     "face_size",
 )
 """What is told of each example that is scored; see `_meta`."""
-
-
-@contextlib.contextmanager
-def told_if_unreadable(what: str) -> Iterator[None]:
-    """Turns what TensorFlow says of records that it cannot read into a `DataError`.
-
-    Args:
-        what: Which records, such as "the split val".
-
-    Raises:
-        DataError: It says what to do about it.
-    """
-    try:
-        yield
-    except _UNREADABLE as error:
-        reason = error.message.strip().splitlines()[0]
-        raise DataError(
-            f"Expected whole records in {what}. Received: {reason} Run `sfcl check` on "
-            "the data set: it names the damaged shard. Remove that file, and `sfcl "
-            "prepare` makes it anew."
-        ) from error
-
-
-def readable(dataset: Iterable, what: str) -> Iterator:
-    """Yields a dataset's batches; see `told_if_unreadable`."""
-    batches = iter(dataset)
-    while True:
-        with told_if_unreadable(what):
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-        yield batch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sfcl_tf.data.pipeline import readable
+from sfcl_tf.data.reading import readable
 from sfcl_tf.evaluation.predictions import Predictions
 
 

@@ -15,7 +15,7 @@ def build_model(config, *, download: bool = False):
 
     Args:
         config: A `sfcl_tf.config.Config`, or a `ModelConfig`, which leaves
-            `data.dct_channels` at its default.
+            `data.dct_channels` at its default, "ycbcr".
         download: Whether absent ImageNet weights may be fetched.
 
     Returns:
@@ -30,9 +30,8 @@ def build_model(config, *, download: bool = False):
         >>> build_model(load_config(preset="tiny")).output_shape
         (None, 1)
     """
-    from sfcl_tf.config import DataConfig  # whose choices are this package's
-
-    data = getattr(config, "data", DataConfig())
+    data = getattr(config, "data", None)
+    dct_channels = data.dct_channels if data else "ycbcr"
     config = getattr(config, "model", config)
     if config.name not in DETECTORS:
         raise UsageError(
@@ -44,7 +43,7 @@ def build_model(config, *, download: bool = False):
         for choice, network in networks
     ]
     try:
-        return _build(config, data.dct_channels, *paths)
+        return _build(config, dct_channels, *paths)
     except (OSError, ValueError) as error:
         if any(paths):
             given = " and ".join(str(path) for path in paths if path)

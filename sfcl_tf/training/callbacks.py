@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from sfcl_tf.data.output import told_if_not_written
-from sfcl_tf.data.pipeline import readable
+from sfcl_tf.data.reading import readable
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
 from sfcl_tf.training.finite import FiniteGuard

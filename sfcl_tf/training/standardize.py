@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from sfcl_tf.data.output import NotWrittenError, replacing
-from sfcl_tf.data.pipeline import InputPipeline, readable
+from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.data.reading import readable
 from sfcl_tf.layers import Standardize
 from sfcl_tf.storage import reached
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.pipeline import readable
 from sfcl_tf.data.preprocess import Preprocessor
+from sfcl_tf.data.reading import readable
 from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.metrics import roc_auc
 from sfcl_tf.evaluation.predictor import Predictor

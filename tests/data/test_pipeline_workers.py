@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from small_data import small_config, small_manifest
 
-from sfcl_tf.data.pipeline import InputPipeline, readable
+from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.data.reading import readable
 from sfcl_tf.errors import DataError
 
 
