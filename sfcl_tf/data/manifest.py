@@ -11,12 +11,14 @@ from sfcl_tf.config import DataConfig
 from sfcl_tf.data.cards import Card, card_names, load_card, record_settings
 from sfcl_tf.data.listing import SPLITS
 from sfcl_tf.data.output import write_json
-from sfcl_tf.data.region import CONTEXT, SCHEMA
+from sfcl_tf.data.region import CONTEXT
 from sfcl_tf.errors import DataError
 from sfcl_tf.storage import reached
 
 DETECTOR = "dlib-hog-2"
 MANIFEST = "manifest.json"
+SCHEMA = 1
+"""Version of the record; raised when a feature changes."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,9 +33,10 @@ from pathlib import Path
 import cv2
 import tensorflow as tf
 
+from sfcl_tf.data.manifest import SCHEMA
 from sfcl_tf.data.output import replacing
 from sfcl_tf.data.record_index import FRAME
-from sfcl_tf.data.region import SCHEMA, context_region
+from sfcl_tf.data.region import context_region
 
 _SCALAR = tf.io.FixedLenFeature
 FEATURES = {

@@ -2,9 +2,6 @@
 
 import math
 
-SCHEMA = 1
-"""Version of the record; raised when a feature changes."""
-
 CONTEXT = 1.6
 """Side of the stored region in sides of the face's square box."""
 
