@@ -2,7 +2,7 @@
 
 `datasets/` and `export/` lie at the top of the checkout, where people look for
 them, and are no packages: a top-level package called `datasets` would shadow
-others. The wheel carries them below `sfcl_tf/`, where `sfcl_tf.resources` looks.
+others. The wheel carries them below `sfcl_tf/`, where `sfcl_tf.system.resources` looks.
 """
 
 import shutil
@@ -20,7 +20,7 @@ class BuildWithFolders(build_py):
     def run(self):
         super().run()
         if self.editable_mode:
-            return  # sfcl_tf.resources finds them beside the package
+            return  # sfcl_tf.system.resources finds them beside the package
         for folder in FOLDERS:
             target = Path(self.build_lib, "sfcl_tf", folder)
             shutil.rmtree(target, ignore_errors=True)

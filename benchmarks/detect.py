@@ -23,7 +23,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 from clips import photograph_clip, repeated
 from timing import interleaved
 
-from sfcl_tf.data.video import decode, scan
+from sfcl_tf.media.video import decode, scan
 
 REAL = "ff/original_sequences/youtube/c23/videos/634.mp4"
 MOST_OF_DECODING = 2.5
@@ -115,8 +115,8 @@ def stages(folder):
 def engines(folder):
     """Times `Detector.examine` on each engine; returns whether the claims hold."""
     from sfcl_tf.detect import Detector
-    from sfcl_tf.serving.engines import available_engines
-    from sfcl_tf.serving.engines.openvino import has_bf16
+    from sfcl_tf.engines import available_engines
+    from sfcl_tf.engines.openvino import has_bf16
 
     path, run = clip(folder), random_run(folder, "paper")
     names = {name: (name, "float32") for name in available_engines()}
@@ -182,7 +182,7 @@ def peak(path, run):
     """Looks at a video as the command does, and prints the peak of both processes."""
     from sfcl_tf.detect import Detector, SamplingOptions
     from sfcl_tf.detect.highlights import Highlights
-    from sfcl_tf.portable import peak_memory
+    from sfcl_tf.system.portable import peak_memory
 
     with Detector.load(run, isolated=True) as detector:
         sampling = SamplingOptions(previews=True)

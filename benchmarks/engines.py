@@ -18,12 +18,12 @@ import numpy as np
 from timing import interleaved
 
 from sfcl_tf.config import load_config
+from sfcl_tf.engines import load_engine, onnx, openvino
+from sfcl_tf.engines.graph import freeze
+from sfcl_tf.engines.quantize import quantize
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import build_model
 from sfcl_tf.ops import SIDA_SIZE
-from sfcl_tf.serving.engines import load_engine, onnx, openvino
-from sfcl_tf.serving.engines.graph import freeze
-from sfcl_tf.serving.engines.quantize import quantize
 
 BATCH = 4
 # By preset and batch: how many times as fast as TensorFlow. bf16 where the CPU has it.

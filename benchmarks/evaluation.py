@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sfcl_tf.evaluation.intervals import AreaByVideo
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.summary import summarize
-from sfcl_tf.portable import peak_memory
+from sfcl_tf.system.portable import peak_memory
 
 ROWS, VIDEOS, DRAWS = 1_000_000, 10_000, 1000
 MOST_SECONDS, MOST_MB, LEAST = 30, 1000, 100

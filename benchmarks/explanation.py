@@ -32,15 +32,15 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from sfcl_tf.config import load_config, read_config
-from sfcl_tf.data.crop import crop_face, crop_square
-from sfcl_tf.data.manifest import Manifest, read_manifest
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.data.records import decode_region, parse_record, write_shard
-from sfcl_tf.data.video import decode
 from sfcl_tf.detect.explain import energy_share
 from sfcl_tf.detect.models import encode_png
 from sfcl_tf.evaluation import Calibration
+from sfcl_tf.inputs.crop import crop_face, crop_square
+from sfcl_tf.inputs.pipeline import InputPipeline
+from sfcl_tf.media.video import decode
 from sfcl_tf.models import load_model
+from sfcl_tf.records.manifest import Manifest, read_manifest
+from sfcl_tf.records.record import decode_region, parse_record, write_shard
 from sfcl_tf.serving.signatures import Signatures
 from sfcl_tf.training import train
 

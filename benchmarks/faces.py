@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import dlib
 
-from sfcl_tf.data.faces import FaceFinder, overlap
+from sfcl_tf.faces.finder import FaceFinder, overlap
 
 SAME = 0.5
 

@@ -21,10 +21,10 @@ LENGTHS = {"10 s": 10, "1 h": 3600}  # in s
 
 def prepare(path):
     """Prepares a video in this process and prints its peak memory in MB."""
-    from sfcl_tf.data.listing import Video
-    from sfcl_tf.data.manifest import Settings
-    from sfcl_tf.data.prepare_video import prepare_video
-    from sfcl_tf.portable import peak_memory
+    from sfcl_tf.catalog.listing import Video
+    from sfcl_tf.records.manifest import Settings
+    from sfcl_tf.records.prepare_video import prepare_video
+    from sfcl_tf.system.portable import peak_memory
 
     folder = path.parent / path.stem
     (folder / "train").mkdir(parents=True)

@@ -27,16 +27,21 @@ import tensorflow as tf
 from spectral import numpy_sida
 from timing import interleaved, report
 
+from sfcl_tf.catalog.listing import Video
 from sfcl_tf.config import AugmentConfig, load_config
-from sfcl_tf.data.crop import crop_face, crop_square
-from sfcl_tf.data.faces import Face
-from sfcl_tf.data.listing import Video
-from sfcl_tf.data.manifest import Manifest, Settings
-from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.data.preprocess import Preprocessor
-from sfcl_tf.data.records import decode_region, encode_record, parse_record, write_shard
-from sfcl_tf.data.video import VideoFacts
+from sfcl_tf.faces.finder import Face
+from sfcl_tf.inputs.crop import crop_face, crop_square
+from sfcl_tf.inputs.pipeline import InputPipeline
+from sfcl_tf.inputs.preprocess import Preprocessor
+from sfcl_tf.media.picture import Picture
+from sfcl_tf.media.video import VideoFacts
+from sfcl_tf.records.manifest import Manifest, Settings
+from sfcl_tf.records.record import (
+    decode_region,
+    encode_record,
+    parse_record,
+    write_shard,
+)
 
 FACE, FRAMES, ROUNDS = 308, 40, 5
 OVERRIDES = {

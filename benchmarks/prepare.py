@@ -22,13 +22,13 @@ import dlib
 import numpy as np
 import tensorflow as tf
 
-from sfcl_tf.data.cards import find_root, load_card
-from sfcl_tf.data.faces import area, overlap
-from sfcl_tf.data.layouts import list_videos
-from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.prepare_video import prepare_video
-from sfcl_tf.data.records import parse_record
-from sfcl_tf.data.video import decode, evenly_spaced, scan
+from sfcl_tf.catalog.cards import find_root, load_card
+from sfcl_tf.catalog.layouts import list_videos
+from sfcl_tf.faces.finder import area, overlap
+from sfcl_tf.media.video import decode, evenly_spaced, scan
+from sfcl_tf.records.manifest import Settings
+from sfcl_tf.records.prepare_video import prepare_video
+from sfcl_tf.records.record import parse_record
 
 # frames a video: how many times faster than the detector it is to be
 CLAIMS = {270: 12, 32: 4}

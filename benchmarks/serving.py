@@ -1,4 +1,4 @@
-"""The desk server under load, and against calling the model directly.
+"""The development server under load, and against calling the model directly.
 
 `python benchmarks/serving.py` or, with the part's name, one of `load`, `overhead`,
 `overload`, `reload`, `ready`. The models have random weights, which cost the same.

@@ -20,7 +20,7 @@ from helpers import reference_sida
 from timing import interleaved, report
 
 from sfcl_tf import ops
-from sfcl_tf.data.preprocess import tf_basis
+from sfcl_tf.inputs.preprocess import tf_basis
 from sfcl_tf.layers import BlockDCT
 
 BATCH = 8

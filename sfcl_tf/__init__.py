@@ -7,8 +7,8 @@ when they are first used.
 import importlib
 from typing import TYPE_CHECKING
 
-from sfcl_tf.lazy import lazy
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.system.lazy import lazy
+from sfcl_tf.system.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from sfcl_tf import layers, ops

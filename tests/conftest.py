@@ -8,9 +8,12 @@ import av
 import numpy as np
 import pytest
 
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.system.quiet import import_tensorflow
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+# Fixtures of several rooms. They import TensorFlow when they are used, not here.
+pytest_plugins = ["fixtures.collection", "fixtures.served", "fixtures.small_run"]
 
 
 def pytest_configure(config):

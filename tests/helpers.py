@@ -79,7 +79,7 @@ def small_model(config):
 def model_inputs(crop, size, *, sida=True):
     """Turns a face crop into the inputs of a model of `size` pixels."""
     from sfcl_tf.config import load_config
-    from sfcl_tf.data.preprocess import Preprocessor
+    from sfcl_tf.inputs.preprocess import Preprocessor
 
     options = [f"model.image_size={size}", f"model.sida={str(sida).lower()}"]
     return Preprocessor(load_config(preset="tiny", overrides=options)).inputs(crop)

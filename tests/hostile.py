@@ -3,7 +3,7 @@
 import os
 import time
 
-from sfcl_tf.data.engines import Task
+from sfcl_tf.records.workers import Task
 
 
 class Hostile(Task):

@@ -3,13 +3,13 @@
 import cv2
 import numpy as np
 
+from sfcl_tf.catalog.listing import Video
 from sfcl_tf.config import load_config
-from sfcl_tf.data.faces import Face
-from sfcl_tf.data.listing import Video
-from sfcl_tf.data.manifest import Manifest, Settings
-from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.records import encode_record, write_shard
-from sfcl_tf.data.video import VideoFacts
+from sfcl_tf.faces.finder import Face
+from sfcl_tf.media.picture import Picture
+from sfcl_tf.media.video import VideoFacts
+from sfcl_tf.records.manifest import Manifest, Settings
+from sfcl_tf.records.record import encode_record, write_shard
 
 SIDE = 32
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.system.quiet import import_tensorflow
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import_tensorflow()

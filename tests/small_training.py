@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.system.quiet import import_tensorflow
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import_tensorflow()
@@ -36,9 +36,9 @@ def main():
     from helpers import small_model
     from small_data import small_config, small_manifest
 
-    from sfcl_tf.cluster import read_cluster
-    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.inputs.pipeline import InputPipeline
     from sfcl_tf.training import make_strategy, train
+    from sfcl_tf.training.cluster import read_cluster
 
     cluster = read_cluster()
     strategy = make_strategy(args.devices, cluster=cluster, timeout=60)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcl_tf.data.manifest import read_manifest
+from sfcl_tf.records.manifest import read_manifest
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,7 +92,7 @@ def test_real_videos_become_an_exported_detector(media, tmp_path):
 @pytest.mark.slow
 def test_the_unmodified_card_trains_on_demo_clips_with_two_devices(tmp_path):
     pytest.importorskip("skimage")
-    from sfcl_tf.data.demo import DemoSettings, make_demo
+    from sfcl_tf.catalog.demo import DemoSettings, make_demo
 
     settings = DemoSettings(
         train_pairs=1, val_pairs=1, test_pairs=1, frames=3, crfs=(40,)
@@ -114,7 +114,7 @@ def test_the_unmodified_card_trains_on_demo_clips_with_two_devices(tmp_path):
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     pytest.importorskip("skimage")
-    from sfcl_tf.data.demo import DemoSettings, make_demo
+    from sfcl_tf.catalog.demo import DemoSettings, make_demo
 
     settings = DemoSettings(
         train_pairs=1, val_pairs=1, test_pairs=1, frames=3, crfs=(40,)

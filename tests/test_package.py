@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sfcl_tf
-from sfcl_tf import resources
+from sfcl_tf.system import resources
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,13 +13,13 @@ import ray
 from hostile import Hostile
 from ray.cluster_utils import Cluster
 
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.layouts import list_videos
-from sfcl_tf.data.listing import Video
-from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.prepare import prepare
-from sfcl_tf.data.ray_engine import ray_cluster
-from sfcl_tf.errors import DataError
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.layouts import list_videos
+from sfcl_tf.catalog.listing import Video
+from sfcl_tf.records.manifest import Settings
+from sfcl_tf.records.prepare import prepare
+from sfcl_tf.records.ray_workers import ray_cluster
+from sfcl_tf.system.errors import DataError
 
 warnings.simplefilter("error")
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}

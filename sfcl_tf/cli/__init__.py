@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sfcl_tf import __version__
 from sfcl_tf.cli.options import refuse_urls
-from sfcl_tf.errors import SfclError
-from sfcl_tf.storage import end_process
+from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.storage import end_process
 
 # In the order in which the data goes.
 COMMANDS = (

@@ -47,10 +47,10 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand until SIGTERM or Ctrl-C."""
+    from sfcl_tf.app.serve import PageSettings, needs_app, serving
     from sfcl_tf.cli.console import say
-    from sfcl_tf.data.sampling import SamplingOptions
-    from sfcl_tf.detect.page.serve import PageSettings, needs_app, serving
-    from sfcl_tf.quiet import import_tensorflow
+    from sfcl_tf.faces.sampling import SamplingOptions
+    from sfcl_tf.system.quiet import import_tensorflow
 
     needs_app()
     settings = PageSettings(

@@ -14,16 +14,16 @@ first, with what to do about it. The exit code is 3 if there are errors.
 import json
 from pathlib import Path
 
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.listing import SPLITS
+from sfcl_tf.check import check
 from sfcl_tf.cli import options, show_check
 from sfcl_tf.cli.console import progress, say
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.check import check
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.output import write_json
-from sfcl_tf.errors import DataError
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.records.manifest import Settings
+from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.output import write_json
+from sfcl_tf.system.quiet import import_tensorflow
 from sfcl_tf.workflow.sources import keep_out
 
 _TIMEOUT = 600
@@ -125,8 +125,8 @@ def _show(args, config, sources):
             + (f" --faces {settings.faces}" if settings.faces != "largest" else "")
         )
     import_tensorflow()
-    from sfcl_tf.data.contact_sheet import contact_sheet
-    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.check.contact_sheet import contact_sheet
+    from sfcl_tf.inputs.pipeline import InputPipeline
 
     path = Path(args.show)
     contact_sheet(InputPipeline(manifest, config), splits[0], path)

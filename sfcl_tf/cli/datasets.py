@@ -14,9 +14,9 @@ def run(args):
     from rich.table import Table
     from rich.text import Text
 
+    from sfcl_tf.catalog.cards import card_names, load_card
+    from sfcl_tf.catalog.layouts import reader
     from sfcl_tf.cli.console import console, say
-    from sfcl_tf.data.cards import card_names, load_card
-    from sfcl_tf.data.layouts import reader
 
     for name in card_names():
         card = load_card(name)

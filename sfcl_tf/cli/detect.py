@@ -87,7 +87,7 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.data.sampling import SamplingOptions
+    from sfcl_tf.faces.sampling import SamplingOptions
 
     _check(args)
     sampling = SamplingOptions(
@@ -108,7 +108,7 @@ def run(args):
 
 
 def _check(args):
-    from sfcl_tf.errors import UsageError
+    from sfcl_tf.system.errors import UsageError
 
     limit = args.fail_on_fake
     if limit is not None and not 0 <= limit <= 1:
@@ -128,7 +128,7 @@ def _check(args):
 
 def _files(args):
     from sfcl_tf.detect.files import expand, split_list
-    from sfcl_tf.errors import DataError, UsageError
+    from sfcl_tf.system.errors import DataError, UsageError
 
     paths = []
     for text in args.paths:
@@ -149,7 +149,7 @@ def _files(args):
 
 
 def _detector(args, model, say):
-    from sfcl_tf.quiet import import_tensorflow
+    from sfcl_tf.system.quiet import import_tensorflow
 
     import_tensorflow()
     from sfcl_tf.detect import Detector
@@ -233,7 +233,7 @@ def _folder(args):
     Raises:
         UsageError: If it cannot be written.
     """
-    from sfcl_tf.errors import UsageError
+    from sfcl_tf.system.errors import UsageError
 
     if not args.out and not args.report:
         return None
@@ -253,7 +253,7 @@ def _folder(args):
 def _examine(path, sampling, detector, display):
     from sfcl_tf.detect.detector import failed
     from sfcl_tf.detect.highlights import Highlights
-    from sfcl_tf.errors import ModelError, UsageError
+    from sfcl_tf.system.errors import ModelError, UsageError
 
     highlights = Highlights()
     try:
@@ -269,7 +269,7 @@ def _examine(path, sampling, detector, display):
 
 def _write_report(path, result, highlights, model):
     from sfcl_tf.detect.report import write_report
-    from sfcl_tf.errors import DataError
+    from sfcl_tf.system.errors import DataError
 
     try:
         write_report(path, result, highlights, model)

@@ -9,7 +9,7 @@ import os
 import platform
 from pathlib import Path
 
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.system.quiet import import_tensorflow
 
 _PACKAGES = (
     "tensorflow",
@@ -120,14 +120,14 @@ def _detector():
 
 
 def _cards():
-    from sfcl_tf.data.cards import card_names
+    from sfcl_tf.catalog.cards import card_names
 
     return ", ".join(card_names())
 
 
 def _weights():
-    from sfcl_tf.errors import ModelError
     from sfcl_tf.models.weights import KNOWN, resolve_weights
+    from sfcl_tf.system.errors import ModelError
 
     for network in KNOWN:
         try:

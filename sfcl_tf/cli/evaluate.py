@@ -18,8 +18,8 @@ import sfcl_tf
 from sfcl_tf.cli import options, show
 from sfcl_tf.cli.console import console, percent, say
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.errors import SfclError, UsageError
 from sfcl_tf.runs import Run, files
+from sfcl_tf.system.errors import SfclError, UsageError
 
 
 def add_arguments(parser):

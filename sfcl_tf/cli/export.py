@@ -17,9 +17,9 @@ import sfcl_tf
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import say
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.errors import UsageError
 from sfcl_tf.serving.kit import write_kit
 from sfcl_tf.serving.names import MODEL_NAME, MOST_VERSION
+from sfcl_tf.system.errors import UsageError
 
 
 def add_arguments(parser):

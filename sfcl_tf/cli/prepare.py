@@ -13,16 +13,16 @@ fake/, of a .csv with path,label[,split][,group][,method], or of a card of your 
   sfcl prepare ff_c23 --frames 50 --enrich quality
 """
 
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, say, table
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.enrich import FEATURES
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.prepare import pending
-from sfcl_tf.errors import DataError, UsageError
-from sfcl_tf.quiet import import_tensorflow
+from sfcl_tf.records.enrich import FEATURES
+from sfcl_tf.records.manifest import Settings
+from sfcl_tf.records.prepare import pending
+from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.quiet import import_tensorflow
 from sfcl_tf.workflow.prepare import enrich, list_collection, prepare
 
 

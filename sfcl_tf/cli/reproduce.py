@@ -11,18 +11,18 @@ figure7 draw spectra of real and fake faces. The folder is RUNS/reproduce-<datas
 import dataclasses
 import time
 
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, progress, say
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.config import to_toml
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.models import with_found_weights
-from sfcl_tf.quiet import import_tensorflow
 from sfcl_tf.reproduce import tables
 from sfcl_tf.runs import files
-from sfcl_tf.storage import is_remote
+from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.quiet import import_tensorflow
+from sfcl_tf.system.storage import is_remote
 from sfcl_tf.workflow.prepare import ready_records
 
 _WHAT = ("table3", "table4", "figure1", "figure7")
@@ -154,8 +154,8 @@ def _figure(args, config, folder):
     split = args.split or ("train" if args.what == "figure7" else "test")
     manifest = _ready(args, config, options.sources(args), (split,))
 
-    from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation.plots import save
+    from sfcl_tf.inputs.pipeline import InputPipeline
 
     if len({video["label"] for video in manifest.split(split)}) < 2:
         raise DataError(

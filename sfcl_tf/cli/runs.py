@@ -8,10 +8,10 @@ import datetime
 
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
-from sfcl_tf.errors import DataError, ModelError, UsageError
 from sfcl_tf.evaluation.plots import plot_curves, save
 from sfcl_tf.runs import Run, files
-from sfcl_tf.storage import is_remote, location
+from sfcl_tf.system.errors import DataError, ModelError, UsageError
+from sfcl_tf.system.storage import is_remote, location
 
 
 def add_arguments(parser):

@@ -99,14 +99,14 @@ def run(args):
     base = _base(Path(args.folder))
 
     from sfcl_tf.cli.console import say
-    from sfcl_tf.quiet import import_tensorflow
+    from sfcl_tf.system.quiet import import_tensorflow
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what matters is told by us
 
     import_tensorflow()
     settings = settings_of()
     from sfcl_tf.cli.options import is_loopback
-    from sfcl_tf.serving.desk.server import serve
+    from sfcl_tf.serving.dev_server.server import serve
 
     if not is_loopback(args.host) and not args.client_ca:
         say(
@@ -125,7 +125,7 @@ def run(args):
 
 def _checked(args):
     """Refuses what cannot be; returns a function that makes the settings."""
-    from sfcl_tf.errors import UsageError
+    from sfcl_tf.system.errors import UsageError
 
     for option, least in (
         ("max_batch", 1),
@@ -161,8 +161,8 @@ def _checked(args):
 
     def settings():
         try:
-            from sfcl_tf.serving.desk.batching import Batching
-            from sfcl_tf.serving.desk.server import ServerSettings, Tls
+            from sfcl_tf.serving.dev_server.batching import Batching
+            from sfcl_tf.serving.dev_server.server import ServerSettings, Tls
         except ImportError as error:
             raise UsageError(
                 f"Expected the packages of the extra [serve]. Received: {error}. "
@@ -187,7 +187,7 @@ def _checked(args):
 
 
 def _base(folder):
-    from sfcl_tf.errors import ModelError
+    from sfcl_tf.system.errors import ModelError
 
     if (folder / files.CONFIG).is_file() and (folder / files.SAVED_MODELS).is_dir():
         folder = folder / files.SAVED_MODELS

@@ -4,8 +4,8 @@ import textwrap
 
 from rich.text import Text
 
+from sfcl_tf.check.findings import number
 from sfcl_tf.cli.console import console, say
-from sfcl_tf.data.check.findings import number
 
 _DETAILS_SHOWN = 10
 _STYLES = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan"}
@@ -14,7 +14,7 @@ _WIDEST = 100
 
 
 def report(found) -> None:
-    """Prints a `sfcl_tf.data.check.findings.Report`."""
+    """Prints a `sfcl_tf.check.findings.Report`."""
     say(found.title)
     if found.root:
         say(f"  {number(found.videos, 'video or image', 'videos and images')}")

@@ -2,10 +2,10 @@
 
 import collections
 
+from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.cli.console import console, say, table
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.prepare import REPORT
-from sfcl_tf.data.prepare_video import STATUSES
+from sfcl_tf.records.prepare import REPORT
+from sfcl_tf.records.prepare_video import STATUSES
 
 _FAILURES_SHOWN = 20
 

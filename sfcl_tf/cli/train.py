@@ -13,8 +13,8 @@ split, scores the test split once, draws, writes a report and exports.
 import sfcl_tf
 from sfcl_tf.cli import options
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.errors import UsageError
 from sfcl_tf.models.registry import DETECTORS
+from sfcl_tf.system.errors import UsageError
 
 
 def add_arguments(parser):

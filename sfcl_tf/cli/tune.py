@@ -19,10 +19,10 @@ import time
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.errors import DataError, SfclError, UsageError
 from sfcl_tf.models import with_found_weights
-from sfcl_tf.quiet import import_tensorflow
-from sfcl_tf.storage import is_remote
+from sfcl_tf.system.errors import DataError, SfclError, UsageError
+from sfcl_tf.system.quiet import import_tensorflow
+from sfcl_tf.system.storage import is_remote
 from sfcl_tf.workflow.prepare import ready_records
 
 _SHOWN = 4

@@ -4,9 +4,11 @@ import dataclasses
 from typing import Any
 
 from sfcl_tf.config.sections import AugmentConfig, ModelConfig
-from sfcl_tf.data.region import CONTEXT
-from sfcl_tf.errors import UsageError
 from sfcl_tf.models.registry import DETECTORS
+from sfcl_tf.system.errors import UsageError
+
+CONTEXT = 1.6
+"""Side of the region that records store, in sides of the face's square box."""
 
 # Inclusive bounds of the numbers that have some.
 BOUNDS: dict[str, tuple[float, float]] = {

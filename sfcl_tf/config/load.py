@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sfcl_tf.config.checks import check_augment, check_bounds, check_model
+from sfcl_tf.config.presets import MADE_FOR, PRESETS
 from sfcl_tf.config.sections import Config
-from sfcl_tf.errors import UsageError
-from sfcl_tf.presets import MADE_FOR, PRESETS
+from sfcl_tf.system.errors import UsageError
 
 # Keys that files of earlier versions have, and why they mean nothing any more.
 RETIRED = {

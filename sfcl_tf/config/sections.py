@@ -45,7 +45,7 @@ class ModelConfig:
 class DataConfig:
     """What is read, and how."""
 
-    dataset: str = ""  # a card's name, or a path; see sfcl_tf.data.cards.load_card
+    dataset: str = ""  # a card's name, or a path; see sfcl_tf.catalog.cards.load_card
     methods: tuple[str, ...] = ()  # of manipulation; the card's where empty
     frames: int = 270  # per video, evenly spaced over what decodes
     faces: Literal["largest", "all", "full"] = "largest"

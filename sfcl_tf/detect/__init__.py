@@ -8,7 +8,7 @@ file -> pictures -> faces -> crops -> engine -> scores -> tracks -> verdict
 Names resolve when they are first used.
 """
 
-from sfcl_tf.lazy import lazy
+from sfcl_tf.system.lazy import lazy
 
 _PUBLIC = {
     "Detector": "detector",

@@ -14,10 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.data.faces import MIN_FACE
-from sfcl_tf.data.footage import local_path
-from sfcl_tf.data.sampling import SamplingOptions
-from sfcl_tf.data.stream import StalledError, StreamBeside, made_ahead
 from sfcl_tf.detect.models import BATCH, ScoringModel
 from sfcl_tf.detect.results import VERDICTS, Moment, Result
 from sfcl_tf.detect.samples import (
@@ -30,7 +26,11 @@ from sfcl_tf.detect.samples import (
     warm_up,
 )
 from sfcl_tf.detect.verdict import Judgement
-from sfcl_tf.errors import DataError, ModelError, UsageError
+from sfcl_tf.faces.finder import MIN_FACE
+from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.media.footage import local_path
+from sfcl_tf.media.stream import StalledError, StreamBeside, made_ahead
+from sfcl_tf.system.errors import DataError, ModelError, UsageError
 
 TIMEOUT = 120.0
 """Seconds without a picture after which a file is given up."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from sfcl_tf.config import read_config
-from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.engines import available_engines, load_engine
 from sfcl_tf.runs import files
-from sfcl_tf.serving.engines import available_engines, load_engine
+from sfcl_tf.system.errors import ModelError, UsageError
 
 ENGINES = ("auto", "openvino", "onnx", "tensorflow")
 _CHECKED = 4  # images on which a new engine is held against Keras
@@ -111,12 +111,12 @@ def _is_of(folder, run_dir):
 
 
 def _convert(run_dir, folder, name, precision):
-    from sfcl_tf.data.preprocess import Preprocessor
+    from sfcl_tf.engines import export_engine
+    from sfcl_tf.engines.graph import image_size, in_float32
+    from sfcl_tf.engines.verify import TOLERANCE
     from sfcl_tf.evaluation import Predictor
+    from sfcl_tf.inputs.preprocess import Preprocessor
     from sfcl_tf.models import load_model
-    from sfcl_tf.serving.engines import export_engine
-    from sfcl_tf.serving.engines.graph import image_size, in_float32
-    from sfcl_tf.serving.engines.verify import TOLERANCE
 
     model = in_float32(load_model(run_dir))
     side = image_size(model)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sfcl_tf.data.listing import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from sfcl_tf.catalog.listing import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def expand(paths: Iterable[str]) -> list[Path]:

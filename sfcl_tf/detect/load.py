@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.runs import Run, files
+from sfcl_tf.system.errors import ModelError, UsageError
 
 # What is imported below brings TensorFlow along: an error is told sooner without.
 
@@ -76,7 +76,7 @@ def load_model(
 
 def _of_engine(path, engine, precision, threads, batch):
     from sfcl_tf.detect.models import LocalModel
-    from sfcl_tf.serving.engines import load_engine
+    from sfcl_tf.engines import load_engine
 
     asked = None if precision == "float32" else precision
     loaded = load_engine(path, asked, threads)

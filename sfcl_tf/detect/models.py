@@ -21,13 +21,13 @@ import numpy as np
 
 from sfcl_tf.config import Config, read_config
 from sfcl_tf.detect.samples import FoundFace
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.runs import files
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
+from sfcl_tf.system.errors import ModelError
 
 BATCH = 4
 """Faces scored together."""
@@ -99,7 +99,7 @@ class LocalModel(ScoringModel):
 
     Args:
         folder: The run, or an engine's folder.
-        engine: An engine of `sfcl_tf.serving.engines`.
+        engine: An engine of `sfcl_tf.engines`.
         batch: Faces scored together.
     """
 
@@ -287,7 +287,7 @@ def _edges(calibration):
 
 
 def _preprocessor(config):
-    from sfcl_tf.data.preprocess import Preprocessor
+    from sfcl_tf.inputs.preprocess import Preprocessor
 
     return Preprocessor(config)
 

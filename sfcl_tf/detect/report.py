@@ -13,7 +13,7 @@ from sfcl_tf.detect.highlights import Highlight, Highlights
 from sfcl_tf.detect.models import ScoringModel
 from sfcl_tf.detect.results import FLAGS, Result, Track
 from sfcl_tf.detect.sheet import COLORS, THUMBNAIL, page, word, write_whole
-from sfcl_tf.html import data_uri, percent
+from sfcl_tf.system.html import data_uri, percent
 
 _CHANCE = 0.5  # AUC
 EXPLAINED = 3

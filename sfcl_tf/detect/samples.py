@@ -13,14 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sfcl_tf.data.faces import Box, Face, FaceFinder, is_large
-from sfcl_tf.data.footage import array_footage, open_footage
-from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.quality import Quality, measure
-from sfcl_tf.data.region import context_region
-from sfcl_tf.data.sampling import SamplingOptions
-from sfcl_tf.data.video import VideoFacts
-from sfcl_tf.errors import DataError
+from sfcl_tf.faces.finder import Box, Face, FaceFinder, is_large
+from sfcl_tf.faces.quality import Quality, measure
+from sfcl_tf.faces.region import context_region
+from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.media.footage import array_footage, open_footage
+from sfcl_tf.media.picture import Picture
+from sfcl_tf.media.video import VideoFacts
+from sfcl_tf.system.errors import DataError
 
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sfcl_tf.evaluation.plots import FAKE, GREY, REAL
-from sfcl_tf.html import render
+from sfcl_tf.system.html import render
 
 THUMBNAIL = 128
 """Side of a face in a strip, in pixels."""

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sfcl_tf import portable
 from sfcl_tf.detect.results import Result
-from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.system import portable
+from sfcl_tf.system.errors import DataError, UsageError
 
 NAME = "results.jsonl"
 _LOCK = ".lock"

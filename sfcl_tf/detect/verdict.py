@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Iterable
 
-from sfcl_tf.data.quality import Quality
 from sfcl_tf.detect.results import FLAGS, Moment, Track, mean_score
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
+from sfcl_tf.faces.quality import Quality
 
 # Rules of thumb, for a model of which training faces were not measured.
 _LOW = Quality(size=64.0, sharpness=6.0, brightness=50.0, detail=0.3)

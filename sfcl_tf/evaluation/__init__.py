@@ -3,7 +3,7 @@
 Names resolve when they are first used: figures of predictions need no TensorFlow.
 """
 
-from sfcl_tf.lazy import lazy
+from sfcl_tf.system.lazy import lazy
 
 _PUBLIC = {
     "Calibration": "calibrate",

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.config import Config, load_config, read_config
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import SfclError
+from sfcl_tf.config.presets import MADE_FOR
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.stored import stored
-from sfcl_tf.presets import MADE_FOR
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
 from sfcl_tf.runs.selection import Selection, note
+from sfcl_tf.system.errors import SfclError
 
 BASELINE = "efficientnet_b4"
 

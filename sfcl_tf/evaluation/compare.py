@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.intervals import AreaByVideo
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.system.errors import DataError
 
 
 def aligned(one: Predictions, two: Predictions) -> tuple[Predictions, Predictions]:

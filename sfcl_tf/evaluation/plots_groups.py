@@ -9,7 +9,7 @@ from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.plots import FAKE, GREY, INK, REAL, STYLE
 from sfcl_tf.evaluation.predictions import Predictions
-from sfcl_tf.html import number
+from sfcl_tf.system.html import number
 
 _styled = matplotlib.rc_context(STYLE)
 _GROUPS = {

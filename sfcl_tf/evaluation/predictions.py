@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from sfcl_tf.errors import DataError
+from sfcl_tf.system.errors import DataError
 
 COLUMNS = {
     "dataset": str,

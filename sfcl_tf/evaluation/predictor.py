@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sfcl_tf.data.reading import readable
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.records.reading import readable
 
 
 class Predictor:

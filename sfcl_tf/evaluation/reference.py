@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.data.quality import Quality, measure
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.spectra import BANDS, sida_curves
+from sfcl_tf.faces.quality import Quality, measure
 from sfcl_tf.runs import files
+from sfcl_tf.system.errors import ModelError
 
 LOW, HIGH = 0.01, 0.99
 """Quantiles of each measure that are kept."""
@@ -30,7 +30,7 @@ class Reference:
     Attributes:
         faces: How many were measured.
         videos: Of how many videos, real and fake.
-        low: The first percentile of each measure of `sfcl_tf.data.quality`.
+        low: The first percentile of each measure of `sfcl_tf.faces.quality`.
         high: The last percentile.
         crf: The highest rate factor among them; `None` where none is known.
         mean: `(2, 192)` mean SIDA curves of real and of fake; see `spectra`.

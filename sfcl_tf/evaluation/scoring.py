@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots, plots_groups
 from sfcl_tf.evaluation.baseline import BASELINE, baseline_predictions, find_baseline
 from sfcl_tf.evaluation.calibrate import Calibration, judge
@@ -14,8 +12,10 @@ from sfcl_tf.evaluation.compare import compare
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.summary import summarize, write_results
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
 from sfcl_tf.runs.selection import Selection, note
+from sfcl_tf.system.errors import DataError
 
 _EXAMPLES = 6
 # Of the run, not of its scores: what `train` and `export` found out.

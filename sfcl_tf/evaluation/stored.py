@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from sfcl_tf.config import DataConfig
-from sfcl_tf.data.manifest import Manifest
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.runs import files
 from sfcl_tf.runs.selection import noted_records
 

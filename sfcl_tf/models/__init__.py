@@ -5,9 +5,9 @@ import importlib
 import warnings
 from pathlib import Path
 
-from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.models.registry import DETECTORS, modules
 from sfcl_tf.models.weights import resolve_weights
+from sfcl_tf.system.errors import ModelError, UsageError
 
 
 def build_model(config, *, download: bool = False):

@@ -4,8 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from sfcl_tf.errors import ModelError
 from sfcl_tf.models.registry import IMAGENET
+from sfcl_tf.system.errors import ModelError
 
 KNOWN = {name: (entry.file, entry.digest) for name, entry in IMAGENET.items()}
 """Name and digest of the file with a network's ImageNet weights."""

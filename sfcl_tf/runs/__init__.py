@@ -3,7 +3,7 @@
 Names resolve when they are first used; none of them needs TensorFlow.
 """
 
-from sfcl_tf.lazy import lazy
+from sfcl_tf.system.lazy import lazy
 
 _PUBLIC = {"Run": "run", "Selection": "selection"}
 __all__ = sorted(_PUBLIC)

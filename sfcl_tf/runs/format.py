@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from sfcl_tf.errors import ModelError
+from sfcl_tf.system.errors import ModelError
 
 RUN_FORMAT = 1
 """Raised when a run directory of before can no longer be read."""

@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.config import Config, read_config
-from sfcl_tf.errors import ModelError, SfclError, UsageError
 from sfcl_tf.runs import files
 from sfcl_tf.runs.format import require_format
-from sfcl_tf.storage import at_hand, is_remote, location, reached, require_writable
+from sfcl_tf.system.errors import ModelError, SfclError, UsageError
+from sfcl_tf.system.storage import (
+    at_hand,
+    is_remote,
+    location,
+    reached,
+    require_writable,
+)
 
 
 class Run:

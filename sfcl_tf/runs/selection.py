@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sfcl_tf.catalog.cards import card_name, card_names, load_card
 from sfcl_tf.config import DataConfig
-from sfcl_tf.data.cards import card_name, card_names, load_card
-from sfcl_tf.data.manifest import Manifest, Settings, fingerprint
-from sfcl_tf.errors import SfclError
+from sfcl_tf.records.manifest import Manifest, Settings, fingerprint
 from sfcl_tf.runs import files
+from sfcl_tf.system.errors import SfclError
 
 _LONGEST = 80  # characters of a file's name that tell methods
 

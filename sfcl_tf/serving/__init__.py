@@ -3,7 +3,7 @@
 Names resolve when they are first used: the client needs no Keras.
 """
 
-from sfcl_tf.lazy import lazy
+from sfcl_tf.system.lazy import lazy
 
 _PUBLIC = {
     "Client": "client",

@@ -21,12 +21,12 @@ import cv2
 import grpc
 import numpy as np
 
-from sfcl_tf.data.footage import array_footage, local_path, open_footage
-from sfcl_tf.data.picture import Picture
-from sfcl_tf.data.region import context_region
-from sfcl_tf.data.sampling import SamplingOptions
-from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.faces.region import context_region
+from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.media.footage import array_footage, local_path, open_footage
+from sfcl_tf.media.picture import Picture
 from sfcl_tf.serving.names import MODEL_NAME
+from sfcl_tf.system.errors import ModelError, UsageError
 
 # What every gRPC server takes, whatever its settings: its default is 4 MB.
 _REQUEST_BYTES = 3_500_000

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcl_tf import resources
-from sfcl_tf.errors import UsageError
+from sfcl_tf.system import resources
+from sfcl_tf.system.errors import UsageError
 
 MODELS = "models"  # beside the kit's files: where docker-compose.yml looks by default
 MOST_ROWS = 32  # of as many boxes as a frame may have, the SavedModel takes in a call

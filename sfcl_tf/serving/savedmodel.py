@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.config import Config
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.serving.signatures import Signatures
 from sfcl_tf.serving.simplify import simplify
+from sfcl_tf.system.errors import ModelError
 
 TOLERANCE = 1e-4
 

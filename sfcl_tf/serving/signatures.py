@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.preprocess import MIN_SIDE, Preprocessor
 from sfcl_tf.evaluation import Calibration
+from sfcl_tf.inputs.preprocess import MIN_SIDE, Preprocessor
 from sfcl_tf.models.views import with_views
 from sfcl_tf.serving.decode import DAMAGED, decode_bounded
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from sfcl_tf.data.output import told_if_not_written
-from sfcl_tf.data.reading import readable
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
+from sfcl_tf.records.reading import readable
+from sfcl_tf.system.output import told_if_not_written
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.interrupt import Interrupt

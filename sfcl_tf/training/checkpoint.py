@@ -11,9 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from sfcl_tf.config import RETIRED, Config
-from sfcl_tf.data.output import told_if_not_written, write_json
-from sfcl_tf.errors import ModelError
 from sfcl_tf.runs.files import STATE
+from sfcl_tf.system.errors import ModelError
+from sfcl_tf.system.output import told_if_not_written, write_json
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 

@@ -12,10 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from sfcl_tf import __version__
-from sfcl_tf.data.output import write_json
-from sfcl_tf.errors import DataError
 from sfcl_tf.runs import files
 from sfcl_tf.runs.format import RUN_FORMAT
+from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.output import write_json
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av", "dlib-bin")
 _SPLITS = ("train", "val")

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from sfcl_tf.config import TrainConfig
-from sfcl_tf.errors import SfclError
+from sfcl_tf.system.errors import SfclError
 
 _SLOWER = 10  # times
 

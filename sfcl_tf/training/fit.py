@@ -7,7 +7,7 @@ import time
 import keras
 import tensorflow as tf
 
-from sfcl_tf.data.reading import told_if_unreadable
+from sfcl_tf.records.reading import told_if_unreadable
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from sfcl_tf.config import TrainConfig
-from sfcl_tf.errors import UsageError
+from sfcl_tf.system.errors import UsageError
 
 
 class LayerwiseAdam(keras.optimizers.Adam):

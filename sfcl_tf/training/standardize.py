@@ -15,11 +15,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from sfcl_tf.data.output import NotWrittenError, replacing
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.data.reading import readable
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.layers import Standardize
-from sfcl_tf.storage import reached
+from sfcl_tf.records.reading import readable
+from sfcl_tf.system.output import NotWrittenError, replacing
+from sfcl_tf.system.storage import reached
 
 MOST = 20_000
 """Training examples of which the statistics are taken, evenly spread."""

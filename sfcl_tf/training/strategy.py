@@ -4,8 +4,8 @@ import re
 
 import tensorflow as tf
 
-from sfcl_tf.cluster import Cluster
-from sfcl_tf.errors import UsageError
+from sfcl_tf.system.errors import UsageError
+from sfcl_tf.training.cluster import Cluster
 
 
 def make_strategy(

@@ -8,12 +8,12 @@ import keras
 import tensorflow as tf
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.output import replacing
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation import Predictor
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import backbone, build_model, load_weights
 from sfcl_tf.runs import files
+from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.output import replacing
 from sfcl_tf.training.callbacks import (
     LogMetrics,
     SaveState,

@@ -15,7 +15,7 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine.oracle import synchronized
 from keras_tuner.src.engine.trial import TrialStatus
 
-from sfcl_tf.errors import UsageError
+from sfcl_tf.system.errors import UsageError
 
 _GRACE = 15.0  # seconds in which idle workers are told that all is done
 _RETRY = 5.0

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sfcl_tf.config import Config, override, to_toml
-from sfcl_tf.errors import SfclError
 from sfcl_tf.evaluation.plots import GREY, REAL, STYLE, save
 from sfcl_tf.evaluation.predictions import write_text
+from sfcl_tf.system.errors import SfclError
 from sfcl_tf.tuning.space import Space
 
 _styled = matplotlib.rc_context(STYLE)

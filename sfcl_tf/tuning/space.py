@@ -10,7 +10,7 @@ from typing import Any
 import keras_tuner
 
 from sfcl_tf.config import Config, override
-from sfcl_tf.errors import UsageError
+from sfcl_tf.system.errors import UsageError
 
 SECTION = "search"
 _EXAMPLE = (

@@ -19,13 +19,13 @@ from keras_tuner.oracles import (
 )
 
 from sfcl_tf.config import Config, override, to_toml
-from sfcl_tf.data.manifest import Manifest
-from sfcl_tf.data.output import NotWrittenError
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError, SfclError, UsageError
 from sfcl_tf.evaluation.predictions import write_text
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import build_model
+from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.runs import files
+from sfcl_tf.system.errors import DataError, SfclError, UsageError
+from sfcl_tf.system.output import NotWrittenError
 from sfcl_tf.training import train
 from sfcl_tf.tuning.space import Space
 

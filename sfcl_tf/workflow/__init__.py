@@ -3,6 +3,7 @@
 ```
 prepare -> train -> calibrate -> evaluate -> export
 ```
-Functions of typed arguments that raise errors of `sfcl_tf.errors` and print nothing:
-what they have to say on their way they tell a `sfcl_tf.workflow.progress.Progress`.
+Functions of typed arguments that raise errors of `sfcl_tf.system.errors` and print
+nothing: what they have to say on their way they tell a
+`sfcl_tf.workflow.progress.Progress`.
 """

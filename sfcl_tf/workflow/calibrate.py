@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from sfcl_tf.data.manifest import Manifest
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.calibrate import calibrate as fit
 from sfcl_tf.evaluation.predictions import Predictions
@@ -13,7 +10,10 @@ from sfcl_tf.evaluation.reference import measure_training_data
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.scoring import score, write_figures
 from sfcl_tf.evaluation.stored import stored
+from sfcl_tf.inputs.pipeline import InputPipeline
+from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.runs import Run, files
+from sfcl_tf.system.errors import ModelError
 from sfcl_tf.workflow.evaluate import scoring
 from sfcl_tf.workflow.prepare import ready_records
 from sfcl_tf.workflow.progress import Progress

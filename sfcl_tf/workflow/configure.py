@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sfcl_tf.catalog.cards import dataset_path, load_card
 from sfcl_tf.config import Config, load_config
-from sfcl_tf.data.cards import dataset_path, load_card
 
 
 def configure(

@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sfcl_tf.catalog.cards import dataset_path
 from sfcl_tf.config import DataConfig
-from sfcl_tf.data.cards import dataset_path
-from sfcl_tf.data.degrade import parse_degradations
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.evaluation.calibrate import Calibration, operating_point
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.predictor import Predictor
@@ -20,8 +17,11 @@ from sfcl_tf.evaluation.scoring import describe, draw, result_name
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
 from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.evaluation.summary import write_results
+from sfcl_tf.inputs.degrade import parse_degradations
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import Run, files
 from sfcl_tf.runs.selection import noted_records
+from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.workflow.prepare import ready_records
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
@@ -121,7 +121,7 @@ def evaluate(
         boxes: A JSON of face boxes instead of a detector.
         methods: Manipulation methods.
         degrade: What is done to each face before it is scored, such as `jpeg=50` or
-            `blur=2`: see `sfcl_tf.data.degrade`. The records stay as they are.
+            `blur=2`: see `sfcl_tf.inputs.degrade`. The records stay as they are.
         sources: Where data lies.
         progress: Is told how it goes.
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from sfcl_tf.errors import UsageError
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.runs import Run, files
 from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
 from sfcl_tf.serving.names import MOST_VERSION, WARMUP
-from sfcl_tf.storage import at_hand, location
+from sfcl_tf.system.errors import UsageError
+from sfcl_tf.system.storage import at_hand, location
 from sfcl_tf.workflow.export_engine import write_engine
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources

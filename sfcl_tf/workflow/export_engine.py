@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.preprocess import Preprocessor
-from sfcl_tf.data.reading import readable
-from sfcl_tf.errors import DataError
+from sfcl_tf.engines import export_engine, verify_engine
+from sfcl_tf.engines.export import require_exportable
+from sfcl_tf.engines.graph import in_float32
 from sfcl_tf.evaluation.metrics import roc_auc
 from sfcl_tf.evaluation.predictor import Predictor
+from sfcl_tf.inputs.preprocess import Preprocessor
+from sfcl_tf.records.reading import readable
 from sfcl_tf.runs import Run, files
-from sfcl_tf.serving.engines import export_engine, verify_engine
-from sfcl_tf.serving.engines.export import require_exportable
-from sfcl_tf.serving.engines.graph import in_float32
-from sfcl_tf.storage import at_hand
+from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.storage import at_hand
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
 

@@ -4,18 +4,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sfcl_tf.catalog.cards import Card, load_card
+from sfcl_tf.catalog.layouts import list_videos, require_splits
+from sfcl_tf.catalog.listing import SPLITS, Listing
+from sfcl_tf.check import check_prepared
+from sfcl_tf.check.findings import Finding, number
 from sfcl_tf.config import Config, DataConfig
-from sfcl_tf.data.boxes import read_boxes
-from sfcl_tf.data.cards import Card, load_card
-from sfcl_tf.data.check import check_prepared
-from sfcl_tf.data.check.findings import Finding, number
-from sfcl_tf.data.enrich import Enriched
-from sfcl_tf.data.enrich import enrich as enrich_records
-from sfcl_tf.data.layouts import list_videos, require_splits
-from sfcl_tf.data.listing import SPLITS, Listing
-from sfcl_tf.data.manifest import Manifest, Settings
-from sfcl_tf.data.prepare import prepare as prepare_videos
-from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.faces.boxes import read_boxes
+from sfcl_tf.records.enrich import Enriched
+from sfcl_tf.records.enrich import enrich as enrich_records
+from sfcl_tf.records.manifest import Manifest, Settings
+from sfcl_tf.records.prepare import prepare as prepare_videos
+from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.workflow.progress import Progress, listed
 from sfcl_tf.workflow.sources import Sources, chosen, keep_out
 
@@ -40,7 +40,7 @@ def prepare(
         progress: Is told how it goes.
 
     Returns:
-        The manifest of the splits; see `sfcl_tf.data.manifest`.
+        The manifest of the splits; see `sfcl_tf.records.manifest`.
 
     Raises:
         UsageError: If a method is unknown, or records would lie in the collection.
@@ -69,7 +69,7 @@ def enrich(
 
     Args:
         config: Its section `data` says which records.
-        features: Keys of `sfcl_tf.data.enrich.FEATURES`.
+        features: Keys of `sfcl_tf.records.enrich.FEATURES`.
         sources: Where the records lie.
         progress: Is told how it goes.
 

@@ -56,7 +56,7 @@ class Progress:
         """Takes the `Manifest` of what was prepared: coverage, failures."""
 
     def findings(self, errors: Sequence[Any]) -> None:
-        """Takes errors in the data, each a `sfcl_tf.data.check.findings.Finding`."""
+        """Takes errors in the data, each a `sfcl_tf.check.findings.Finding`."""
 
     @contextlib.contextmanager
     def training(

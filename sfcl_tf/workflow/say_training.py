@@ -1,7 +1,7 @@
 """What is said before training begins."""
 
 from sfcl_tf.config import Config
-from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.workflow.progress import Progress
 
 

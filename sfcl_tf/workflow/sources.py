@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from sfcl_tf.catalog.cards import Card, find_root, load_card
+from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.config import Config, DataConfig
-from sfcl_tf.data.cards import Card, find_root, load_card
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.manifest import Manifest, Settings, read_manifest, records_folder
-from sfcl_tf.errors import DataError, UsageError
-from sfcl_tf.storage import is_remote, location
+from sfcl_tf.records.manifest import Manifest, Settings, read_manifest, records_folder
+from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.storage import is_remote, location
 from sfcl_tf.workflow.progress import Progress
 
 if TYPE_CHECKING:
-    from sfcl_tf.data.engines import Engine
-    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.inputs.pipeline import InputPipeline
+    from sfcl_tf.records.workers import Engine
 
 
 def _roots() -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Sources:
         workers: Processes that read videos.
         timeout: Seconds after which a video is given up.
         engine: `"local"`, or `"ray"` for a Ray cluster.
-        address: Of the cluster; see `sfcl_tf.data.ray_engine`.
+        address: Of the cluster; see `sfcl_tf.records.ray_workers`.
 
     Raises:
         UsageError: If a value is out of range, or a URL that cannot be one.
@@ -76,7 +76,8 @@ class Sources:
         """The folder for all records; on `s3://` an `etils.epath.Path`.
 
         Raises:
-            UsageError: If it is a URL of another kind; see `sfcl_tf.storage.location`.
+            UsageError: If it is a URL of another kind; see
+                `sfcl_tf.system.storage.location`.
         """
         return location(self.records) if isinstance(self.records, str) else self.records
 
@@ -119,7 +120,7 @@ class Sources:
             config: Of a run.
             split: The split; any if left out.
         """
-        from sfcl_tf.data.pipeline import InputPipeline
+        from sfcl_tf.inputs.pipeline import InputPipeline
 
         try:
             manifest = self.manifest(config.data)
@@ -148,12 +149,12 @@ class Sources:
                 raise
 
     def preparing(self) -> "Engine":
-        """Returns what prepares videos; see `sfcl_tf.data.engines`."""
+        """Returns what prepares videos; see `sfcl_tf.records.workers`."""
         if self.engine == "ray":
-            from sfcl_tf.data.ray_engine import ray_cluster
+            from sfcl_tf.records.ray_workers import ray_cluster
 
             return ray_cluster(self.address, self.timeout, workers=self.workers)
-        from sfcl_tf.data.engines import process_pool
+        from sfcl_tf.records.workers import process_pool
 
         return process_pool(self.workers, self.timeout)
 
@@ -194,7 +195,7 @@ def chosen(manifest: Manifest, data: DataConfig) -> Manifest:
 
 def make_demo_data(folder: Path, progress: Progress) -> Path:
     """Makes the demo's clips if they are not there; returns the collection."""
-    from sfcl_tf.data.demo import make_demo
+    from sfcl_tf.catalog.demo import make_demo
 
     with progress.counting("making demo clips") as count:
         return make_demo(folder, workers=os.cpu_count() or 1, on_progress=count)

@@ -9,21 +9,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from sfcl_tf.cluster import Cluster, read_cluster
+from sfcl_tf.catalog.cards import load_card
 from sfcl_tf.config import Config, override, to_toml
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import DataError, UsageError
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
 from sfcl_tf.evaluation.summary import write_results
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import with_found_weights
 from sfcl_tf.runs import Run, files
 from sfcl_tf.runs.run import new_place
-from sfcl_tf.storage import is_remote
+from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.storage import is_remote
 from sfcl_tf.training import make_strategy
 from sfcl_tf.training.checkpoint import read_progress, require_settings
+from sfcl_tf.training.cluster import Cluster, read_cluster
 from sfcl_tf.training.environment import note_resumed, write_environment
 from sfcl_tf.training.standardize import MOST
 from sfcl_tf.training.trainer import Training

@@ -9,11 +9,11 @@ import pytest
 from helpers import small_model
 from small_data import small_config, small_manifest
 
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.cli import main
 from sfcl_tf.config import to_toml
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.listing import SPLITS
-from sfcl_tf.data.manifest import Settings, records_folder, write_manifest
+from sfcl_tf.records.manifest import Settings, records_folder, write_manifest
 from sfcl_tf.training import fill_standardize
 from sfcl_tf.training.trainer import save_model
 
@@ -92,7 +92,7 @@ def write_run(place, manifest, name, *overrides):
     (folder / "env.json").write_text(json.dumps(values))
     keras.utils.set_random_seed(SEED + config.train.seed)
     model = small_model(config)
-    from sfcl_tf.data.pipeline import InputPipeline
+    from sfcl_tf.inputs.pipeline import InputPipeline
 
     batches = InputPipeline(manifest, config).evaluation("train")
     fill_standardize(model, batches.map(lambda inputs, *_: inputs))
@@ -114,9 +114,9 @@ def make_run(place, records):
 def finished_once(tmp_path_factory):
     """What `finished` is a copy of: drawing it takes seconds."""
     from sfcl_tf.config import read_config
-    from sfcl_tf.data.pipeline import InputPipeline
     from sfcl_tf.evaluation import Predictor, evaluate, write_report
     from sfcl_tf.evaluation.calibrate import calibrate
+    from sfcl_tf.inputs.pipeline import InputPipeline
     from sfcl_tf.models import load_model
 
     place = tmp_path_factory.mktemp("finished")

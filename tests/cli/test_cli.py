@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from sfcl_tf.catalog.cards import card_names, load_card
 from sfcl_tf.cli import COMMANDS, doctor, main
 from sfcl_tf.cli import prepare as prepare_command
-from sfcl_tf.data.cards import card_names, load_card
 
 
 def run(*argv):

@@ -7,7 +7,7 @@ import pytest
 
 import sfcl_tf
 from sfcl_tf.cli import main
-from sfcl_tf.errors import ModelError, UsageError
+from sfcl_tf.system.errors import ModelError, UsageError
 
 
 def read(path):

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from sfcl_tf.catalog.cards import card_name, dataset_path, load_card
 from sfcl_tf.cli import main
 from sfcl_tf.config import load_config
-from sfcl_tf.data.cards import card_name, dataset_path, load_card
-from sfcl_tf.data.manifest import Manifest, Settings, fingerprint, records_folder
-from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation.scoring import result_name
+from sfcl_tf.inputs.pipeline import InputPipeline
+from sfcl_tf.records.manifest import Manifest, Settings, fingerprint, records_folder
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ import pytest
 from helpers import model_inputs
 
 import sfcl_tf
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.video import decode
 from sfcl_tf.detect import Detector, SamplingOptions
 from sfcl_tf.detect.models import Score, ServedModel
 from sfcl_tf.detect.report import limits, summary
-from sfcl_tf.errors import DataError, ModelError, UsageError
 from sfcl_tf.evaluation import Calibration, Predictor
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.inputs.crop import crop_face
+from sfcl_tf.media.video import decode
 from sfcl_tf.models import load_model
+from sfcl_tf.system.errors import DataError, ModelError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_a_server_agrees(detector, exported, clips, run):
     from serving import servers
 
     expected = detector.predict(clips / "face.mp4")
-    with servers.desk(exported.parent) as server:
+    with servers.dev_server(exported.parent) as server:
         found = Detector.connect(server.address, run=run)
         result = found.predict(clips / "face.mp4")
         explained = found.model.explain(np.full((64, 64, 3), 99, np.uint8))
@@ -407,7 +407,7 @@ def test_another_run_than_the_one_that_is_served_is_told(
 
     other = shutil.copytree(run, tmp_path / "other")
     Calibration(levels=(Thresholds(0.1, 0.2),), calibrated=True).write(other)
-    with servers.desk(exported.parent) as server:
+    with servers.dev_server(exported.parent) as server:
         detector = Detector.connect(server.address, run=other)
         with pytest.raises(ModelError, match="another one"):
             detector.predict(clips / "face.png")

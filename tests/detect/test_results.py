@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from sfcl_tf.data.quality import Quality, measure
 from sfcl_tf.detect.results import FLAGS, Moment, Result
 from sfcl_tf.detect.verdict import Judgement
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.faces.quality import Quality, measure
 
 CALIBRATION = Calibration(
     levels=(

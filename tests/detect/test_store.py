@@ -7,7 +7,7 @@ import pytest
 from sfcl_tf.detect.files import expand, split_list
 from sfcl_tf.detect.results import Result
 from sfcl_tf.detect.store import Store
-from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.system.errors import DataError, UsageError
 
 
 @pytest.fixture

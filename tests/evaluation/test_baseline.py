@@ -6,8 +6,8 @@ import os
 import pytest
 
 from sfcl_tf.config import load_config, to_toml
-from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation.baseline import find_baseline
+from sfcl_tf.inputs.pipeline import InputPipeline
 
 ENVIRONMENT = {"dataset": "ff_c23", "fingerprint": "01", "records": {"train": "a"}}
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import special
 from small_predictions import make, overconfident, videos
 
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.calibrate import Calibration, calibrate
+from sfcl_tf.system.errors import ModelError
 
 
 def test_the_fit_undoes_overconfidence():

@@ -5,11 +5,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.compare import aligned, compare
 from sfcl_tf.evaluation.plots_groups import plot_differences, plot_groups
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.summary import summarize
+from sfcl_tf.system.errors import DataError
 
 
 def make(strength, seed=0, videos=60, frames=4, dataset="d", **facts):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation.predictions import COLUMNS, Predictions
+from sfcl_tf.system.errors import DataError
 
 IDS = ['d/swap/a,b "c".mp4', "d/swap/ünï 视频\n2.mp4", "d/swap/a,b "]
 

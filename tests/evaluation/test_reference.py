@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from small_data import small_config, small_manifest
 
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.data.quality import MEASURES, measure
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation.reference import Reference, measure_training_data
 from sfcl_tf.evaluation.spectra import sida_curve
+from sfcl_tf.faces.quality import MEASURES, measure
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
+from sfcl_tf.system.errors import ModelError
 
 
 @pytest.fixture(scope="module")

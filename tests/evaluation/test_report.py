@@ -5,13 +5,13 @@ from html.parser import HTMLParser
 import pytest
 from hostile_text import check_shown, hostile
 
-from sfcl_tf.errors import DataError
 from sfcl_tf.evaluation import plots
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.summary import summarize
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.system.errors import DataError
 
 HOSTILE = '<script>alert("1")</script>&"\''
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.layouts import list_videos
-from sfcl_tf.data.manifest import Settings
-from sfcl_tf.data.prepare import prepare
+from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.catalog.layouts import list_videos
+from sfcl_tf.records.manifest import Settings
+from sfcl_tf.records.prepare import prepare
 
 WHOLE = ("--faces", "full", "--frames", 4, "--workers", 2)
 RECORDS = ("--records", "s3://bucket/records")
@@ -15,7 +15,7 @@ RECORDS = ("--records", "s3://bucket/records")
 SCORE = """
 import sys
 import tensorflow as tf
-from sfcl_tf.storage import end_process, load
+from sfcl_tf.system.storage import end_process, load
 load()
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 crop = tf.io.encode_png(tf.fill((64, 64, 3), tf.constant(127, tf.uint8)))

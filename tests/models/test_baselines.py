@@ -6,12 +6,12 @@ from helpers import model_inputs
 from small_data import small_config, small_manifest
 
 from sfcl_tf.config import load_config, read_config, to_toml
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import ModelError, UsageError
 from sfcl_tf.evaluation import roc_auc
+from sfcl_tf.inputs.crop import crop_face
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import backbone, build_model, load_model
 from sfcl_tf.ops import SIDA_SIZE
+from sfcl_tf.system.errors import ModelError, UsageError
 from sfcl_tf.training.trainer import save_model
 
 BASELINES = ("efficientnet_b4", "xception", "meso4", "convnext_tiny")

@@ -4,11 +4,11 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from sfcl_tf.config import load_config
-from sfcl_tf.errors import ModelError
 from sfcl_tf.models import build_model
 from sfcl_tf.models.efficientnet import SpatialBranch
 from sfcl_tf.models.weights import KNOWN, resolve_weights
 from sfcl_tf.models.xception_f import FrequencyBranch
+from sfcl_tf.system.errors import ModelError
 
 RNG = np.random.default_rng(0)
 

@@ -4,12 +4,12 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from sfcl_tf.config import load_config
+from sfcl_tf.engines import export_engine, load_engine, verify_engine
 from sfcl_tf.evaluation import Predictor
 from sfcl_tf.models import backbone, build_model, load_model
 from sfcl_tf.models.convnext import SpatialBranch
 from sfcl_tf.models.parts import parts
 from sfcl_tf.models.views import with_views
-from sfcl_tf.serving.engines import export_engine, load_engine, verify_engine
 from sfcl_tf.training.optimizer import make_optimizer
 from sfcl_tf.training.trainer import save_model
 

@@ -6,11 +6,11 @@ import pytest
 from small_data import small_config
 
 from sfcl_tf.config import load_config
-from sfcl_tf.errors import UsageError
 from sfcl_tf.layers import Logit
 from sfcl_tf.models import backbone, build_model, load_model, load_weights
 from sfcl_tf.models.parts import parts
 from sfcl_tf.models.registry import DETECTORS
+from sfcl_tf.system.errors import UsageError
 from sfcl_tf.training.optimizer import make_optimizer
 from sfcl_tf.training.trainer import save_model
 

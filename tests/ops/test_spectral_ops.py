@@ -8,7 +8,7 @@ import tensorflow as tf
 from helpers import reference_dct, reference_sida, reference_ycbcr
 
 from sfcl_tf import ops
-from sfcl_tf.data.preprocess import tf_basis
+from sfcl_tf.inputs.preprocess import tf_basis
 
 IMAGES = npst.arrays("uint8", (32, 40, 3))
 FEW = hypothesis.settings(max_examples=20, deadline=None)

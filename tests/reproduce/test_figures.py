@@ -4,8 +4,8 @@ import scipy.fft
 from helpers import reference_sida, reference_ycbcr
 from small_data import small_config, small_manifest
 
-from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation.spectra import sida_curves
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.reproduce.figures import (
     DIFFERENCE,
     FAKE,

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from sfcl_tf.config import load_config
-from sfcl_tf.errors import SfclError
 from sfcl_tf.reproduce import tables
 from sfcl_tf.reproduce.tables import TABLES, collect, plan, train_in_process
+from sfcl_tf.system.errors import SfclError
 
 
 @pytest.mark.parametrize("name", TABLES)

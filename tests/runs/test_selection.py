@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
+from sfcl_tf.catalog.cards import load_card
 from sfcl_tf.config import DataConfig
-from sfcl_tf.data.cards import load_card
-from sfcl_tf.data.manifest import Manifest, Settings, records_folder
 from sfcl_tf.evaluation.stored import stored
+from sfcl_tf.records.manifest import Manifest, Settings, records_folder
 from sfcl_tf.runs.selection import (
     Selection,
     note,

@@ -88,7 +88,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def desk(base, *options, ready=True):
+def dev_server(base, *options, ready=True):
     """Runs `sfcl serve` on free ports."""
     port, rest = free_port(), free_port()
     command = [sys.executable, "-m", "sfcl_tf.cli", "serve", base, "--port", port]

@@ -14,18 +14,18 @@ pytest.importorskip("tensorflow_serving")
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from sfcl_tf.data.crop import crop_face
-from sfcl_tf.data.picture import Picture
-from sfcl_tf.errors import DataError, UsageError
+from sfcl_tf.inputs.crop import crop_face
+from sfcl_tf.media.picture import Picture
 from sfcl_tf.serving import Client, tls_credentials
 from sfcl_tf.serving.client import FaceRegion, ServerError
+from sfcl_tf.system.errors import DataError, UsageError
 
 from . import servers
 
 
 @pytest.fixture(scope="module")
 def server(served):
-    with servers.desk(served.path.parent) as found:
+    with servers.dev_server(served.path.parent) as found:
         yield found
 
 
@@ -79,7 +79,7 @@ def test_videos_images_and_arrays_are_scored_alike(client, media, tmp_path):
     few = list(client.predict(path, frames=3))
     assert len(few) == 3
 
-    from sfcl_tf.data.video import decode
+    from sfcl_tf.media.video import decode
 
     frame = next(decode(path)).rgb()
     cv2.imwrite(str(tmp_path / "frame.png"), frame[..., ::-1])
@@ -251,7 +251,7 @@ def test_encrypted_with_a_certificate_of_ones_own(served, tmp_path):
     )
     _, regions = regions_of(np.random.default_rng(0), 2)
     with (
-        servers.desk(served.path.parent, *options) as server,
+        servers.dev_server(served.path.parent, *options) as server,
         Client(server.address, credentials=credentials) as client,
     ):
         assert len(list(client.score(regions))) == 2

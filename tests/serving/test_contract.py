@@ -1,4 +1,4 @@
-"""What TensorFlow Serving's clients may count on, of the desk server and of itself."""
+"""What TensorFlow Serving's clients may count on, of either server."""
 
 import base64
 
@@ -12,11 +12,11 @@ import requests
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from . import servers
-from .conftest import png
+from .images import png
 from .servers import Client, Code, make_request
 
 # TensorFlow Serving's own server, where it is on the PATH: no package of Python has it.
-SERVERS = {"desk": servers.desk} | (
+SERVERS = {"dev_server": servers.dev_server} | (
     {"tensorflow_model_server": servers.tf_serving} if servers.TF_SERVING else {}
 )
 

@@ -7,9 +7,9 @@ from small_data import small_config, small_manifest
 
 from sfcl_tf.cli import main
 from sfcl_tf.config import to_toml
-from sfcl_tf.data.pipeline import InputPipeline
 from sfcl_tf.evaluation import Calibration, Predictor, roc_auc
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.inputs.pipeline import InputPipeline
 
 pytestmark = [
     # tf2onnx's, which reads protobufs and NumPy types as older ones had them.
@@ -31,8 +31,8 @@ def finished(small, tmp_path, monkeypatch):
 @pytest.fixture
 def prepared(finished, tmp_path):
     """The folder of a run whose records are at hand."""
-    from sfcl_tf.data.cards import load_card
-    from sfcl_tf.data.manifest import Settings, records_folder, write_manifest
+    from sfcl_tf.catalog.cards import load_card
+    from sfcl_tf.records.manifest import Settings, records_folder, write_manifest
 
     config = small_config()
     folder = records_folder(

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from kit_files import SETTINGS, compose, container, written
 
-from sfcl_tf import resources
-from sfcl_tf.errors import UsageError
 from sfcl_tf.serving.kit import MOST_ROWS, KitSettings, write_kit
 from sfcl_tf.serving.signatures import MAX_BOXES, MAX_FACES
+from sfcl_tf.system import resources
+from sfcl_tf.system.errors import UsageError
 
 
 @pytest.fixture(scope="module", params=SETTINGS.values(), ids=SETTINGS)

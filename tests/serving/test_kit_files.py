@@ -23,7 +23,7 @@ from kit_files import (
 )
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from sfcl_tf.data.preprocess import MIN_SIDE
+from sfcl_tf.inputs.preprocess import MIN_SIDE
 from sfcl_tf.serving.decode import MAX_PIXELS
 from sfcl_tf.serving.signatures import MAX_BOXES, MAX_FACES, MAX_SIDE
 

@@ -12,13 +12,13 @@ from helpers import small_model
 from small_data import small_config, small_manifest
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import ModelError
 from sfcl_tf.evaluation import Calibration, Predictor
 from sfcl_tf.evaluation.thresholds import Thresholds
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
+from sfcl_tf.system.errors import ModelError
 
-from .conftest import png
+from .images import png
 
 # Goes the way that TensorFlow Serving goes: its C++ loader, in a session.
 SESSION = textwrap.dedent(
@@ -149,9 +149,9 @@ def test_the_command_line_tool_runs_every_signature(served, tmp_path):
 
 @pytest.mark.slow
 def test_real_crops_and_frames_have_keras_scores(served, media, face_crops, tmp_path):
-    from sfcl_tf.data.crop import crop_face
-    from sfcl_tf.data.faces import FaceFinder
-    from sfcl_tf.data.video import decode
+    from sfcl_tf.faces.finder import FaceFinder
+    from sfcl_tf.inputs.crop import crop_face
+    from sfcl_tf.media.video import decode
 
     crops = face_crops[0][:: len(face_crops[0]) // 16][:16]
     requests = requests_of(crops)

@@ -11,7 +11,7 @@ from small_data import small_config
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.serving.signatures import MAX_BOXES, MAX_FACES
 
-from .conftest import BAD_IMAGES, jpeg, png
+from .images import BAD_IMAGES, jpeg, png
 
 STRING, FLOAT = tf.string, tf.float32
 ANSWERS = {"logit": FLOAT, "score": FLOAT, "verdict": STRING, "status": STRING}

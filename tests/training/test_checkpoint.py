@@ -12,9 +12,9 @@ from helpers import small_model
 from small_data import small_config
 
 from sfcl_tf.config import override
-from sfcl_tf.data.output import DiskFullError
-from sfcl_tf.errors import DataError, ModelError, SfclError
 from sfcl_tf.runs.format import RUN_FORMAT, require_format
+from sfcl_tf.system.errors import DataError, ModelError, SfclError
+from sfcl_tf.system.output import DiskFullError
 from sfcl_tf.training.checkpoint import (
     BEST,
     Progress,

@@ -4,7 +4,7 @@ import pytest
 from helpers import small_model
 from small_data import small_config, small_manifest
 
-from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.layers import Standardize
 from sfcl_tf.training import fill_standardize, standardize
 from sfcl_tf.training.standardize import standardize_on

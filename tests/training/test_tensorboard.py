@@ -5,7 +5,7 @@ import tensorflow as tf
 from helpers import small_model
 from small_data import small_config, small_manifest
 
-from sfcl_tf.data.pipeline import InputPipeline
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.layers import HCMA
 from sfcl_tf.training import train
 from sfcl_tf.training.precision import precision

@@ -11,10 +11,10 @@ from small_data import small_config, small_manifest
 
 from sfcl_tf.cli import main
 from sfcl_tf.config import to_toml
-from sfcl_tf.data.pipeline import InputPipeline
-from sfcl_tf.errors import SfclError, UsageError
 from sfcl_tf.evaluation import Predictor, evaluate, roc_auc
+from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import load_model
+from sfcl_tf.system.errors import SfclError, UsageError
 from sfcl_tf.training import make_strategy, train
 from sfcl_tf.training.checkpoint import read_progress
 

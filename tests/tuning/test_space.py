@@ -7,7 +7,7 @@ from helpers import small_model
 from small_data import small_config, small_manifest
 
 from sfcl_tf.config import load_config
-from sfcl_tf.errors import SfclError, UsageError
+from sfcl_tf.system.errors import SfclError, UsageError
 from sfcl_tf.tuning.chief import as_role
 from sfcl_tf.tuning.results import read_trials, write_results
 from sfcl_tf.tuning.space import Space, read_space

@@ -1,0 +1,161 @@
+"""A page in the browser of this machine: drop a file, see what is found.
+
+```
+upload -> a folder of the visit -> Detector.examine -> verdict, moments -> explanation
+```
+
+Nothing is loaded from elsewhere, and no file stays behind.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.system.errors import UsageError
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from sfcl_tf.detect.detector import Detector
+
+_WAITING = 16  # files in the queue
+
+
+@dataclasses.dataclass(frozen=True)
+class PageSettings:
+    """How the page is served.
+
+    Attributes:
+        host: Address to listen at.
+        port: Port there.
+        max_bytes: Size of the largest file.
+        sampling: Which pictures and faces are taken.
+
+    Raises:
+        UsageError: If a value is out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    max_bytes: int = 500 << 20
+    sampling: SamplingOptions = dataclasses.field(default_factory=SamplingOptions)
+
+    def __post_init__(self):
+        if not 1 <= self.port <= 65535:
+            raise UsageError(f"Expected a port of 1 to 65535. Received: {self.port}.")
+        if self.max_bytes < 1:
+            raise UsageError(
+                f"Expected a size of at least a byte. Received: {self.max_bytes}."
+            )
+
+
+def needs_app() -> None:
+    """Looks for Gradio before anything that takes time.
+
+    Raises:
+        UsageError: If the extra `[app]` is missing.
+    """
+    try:
+        importlib.metadata.version("gradio")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise UsageError(
+            f"Expected the packages of the extra [app]. Received: {error}. Install "
+            'them: pip install "sfcl_tf[app]".'
+        ) from error
+
+
+@contextlib.contextmanager
+def serving(detector: "Detector", settings: PageSettings) -> Iterator[str]:
+    """Serves the page while the context is open.
+
+    Once a process: Gradio is told of its folder when it is imported.
+
+    Args:
+        detector: What looks at files, one at a time.
+        settings: How.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        UsageError: If the extra `[app]` is missing, or the address is taken.
+    """
+    needs_app()
+    _check_free(settings.host, settings.port)
+    with tempfile.TemporaryDirectory(
+        prefix="sfcl_app_", ignore_cleanup_errors=True
+    ) as folder:
+        _keep_local(folder)
+        from sfcl_tf.app.page import Page
+
+        page = Page(detector, settings.sampling, Path(folder), settings.max_bytes)
+        try:
+            address = _launch(page.blocks, settings)
+            page.warm_up()
+            yield address
+        finally:
+            page.close()
+
+
+def _keep_local(folder):
+    """Lets Gradio keep its files in a folder, and talk to this machine alone."""
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
+    os.environ |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_TEMP_DIR": folder,
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    # Gradio asks its own page whether it is there, which no proxy must see.
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join([*known, "127.0.0.1", "localhost", "::1"])
+
+
+def _check_free(host, port):
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        raise UsageError(
+            f"Expected an address that is free. Received: {host}:{port}: "
+            f"{error.strerror}. Give another --port or --host."
+        ) from error
+
+
+def _launch(blocks, settings):
+    import gradio as gr
+
+    from sfcl_tf.app.style import CSS
+
+    blocks.queue(max_size=_WAITING, api_open=False, default_concurrency_limit=1)
+    theme = gr.themes.Base(
+        font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
+    )
+    _, address, _ = blocks.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        max_file_size=settings.max_bytes,
+        theme=theme,
+        css=CSS,
+        share=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        quiet=True,
+        prevent_thread_lock=True,
+        app_kwargs={"openapi_url": None},
+    )
+    return address

@@ -1,0 +1,193 @@
+"""The survey: every file of a listing opened once, and what it says of itself."""
+
+import dataclasses
+import functools
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sfcl_tf.catalog.listing import Video
+from sfcl_tf.system.processes import run_apart
+
+_DIGEST_BYTES = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class FileFacts:
+    """What one file says of itself.
+
+    Attributes:
+        video: The file.
+        problem: Why it cannot be read; empty where it can.
+        size: In bytes.
+        digest: Equal for equal files, and for equal files only where `whole`.
+        whole: Whether all of the file went into `digest`, not only its ends.
+        frames: Frames that the stream holds.
+        width: Of the first frame as shown, in pixels.
+        height: Of the first frame as shown, in pixels.
+        pixel_format: FFmpeg's name; of an image its kind, mode and chroma.
+        crf: x264's constant rate factor; `None` if unknown.
+        codec: Of the video stream, or `image`.
+        container: FFmpeg's name of the container, or the image's kind.
+        writer: What wrote the container, such as `Lavf56.40.101`.
+        rate: Frames per second; 0 where unknown.
+        seconds: Duration; 0 where unknown.
+        audio: Whether there is sound.
+        quantisation: Mean step of a JPEG's luma table; 0 otherwise.
+    """
+
+    video: Video
+    problem: str = ""
+    size: int = 0
+    digest: str = ""
+    whole: bool = False
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    pixel_format: str = ""
+    crf: float | None = None
+    codec: str = ""
+    container: str = ""
+    writer: str = ""
+    rate: float = 0.0
+    seconds: float = 0.0
+    audio: bool = False
+    quantisation: float = 0.0
+
+
+def survey(
+    videos: Iterable[Video],
+    *,
+    workers: int = 1,
+    timeout: float = 600.0,
+    on_file: Callable[[int, int], None] | None = None,
+) -> tuple[FileFacts, ...]:
+    """Opens every file in a pool of processes.
+
+    Files are told apart by size and by a digest of their ends; only those that are
+    alike in both are read whole for it.
+
+    Args:
+        videos: What to look at.
+        workers: Processes.
+        timeout: Seconds after which a file is given up.
+        on_file: Called with the number of files done, and of all.
+
+    Returns:
+        The facts, in the order of `videos`.
+    """
+    videos = tuple(videos)
+    facts = [FileFacts(video) for video in videos]
+    jobs = [functools.partial(look_at, video) for video in videos]
+    ended = run_apart(jobs, workers, timeout, _ready_to_look)
+    for done, outcome in enumerate(ended, 1):
+        failed = FileFacts(videos[outcome.place], outcome.reason)
+        facts[outcome.place] = outcome.result or failed
+        if on_file:
+            on_file(done, len(videos))
+    alike = [place for group in alike_places(facts) for place in group]
+    alike = [place for place in alike if not facts[place].whole]
+    jobs = [functools.partial(_digest, facts[place].video.path) for place in alike]
+    for outcome in run_apart(jobs, workers, timeout, _ready_to_look):
+        place, digest = alike[outcome.place], outcome.result or ""
+        changes = {"digest": digest, "whole": bool(digest)}
+        facts[place] = dataclasses.replace(facts[place], **changes)
+    return tuple(facts)
+
+
+def alike_places(facts: Iterable[FileFacts]) -> list[list[int]]:
+    """Returns the places of files with one digest, two or more together."""
+    groups: dict[str, list[int]] = {}
+    for place, found in enumerate(facts):
+        if found.digest:
+            groups.setdefault(found.digest, []).append(place)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _ready_to_look() -> None:
+    import sfcl_tf.media.footage  # noqa: F401
+
+
+def look_at(video: Video) -> FileFacts:
+    """Opens one file, and decodes its first frame."""
+    from sfcl_tf.media.footage import is_still
+
+    found = {}
+    try:
+        found["size"] = video.path.stat().st_size
+        found["whole"] = found["size"] <= 2 * _DIGEST_BYTES
+        found["digest"] = _digest(video.path, ends=True) if found["size"] else ""
+        found |= _image(video.path) if is_still(video.path) else _video(video.path)
+    except Exception as error:  # damaged files raise whatever a decoder meets
+        found["problem"] = str(error) or type(error).__name__
+    return FileFacts(video, **found)
+
+
+def _digest(path: Path, ends: bool = False) -> str:
+    """Returns a digest of a whole file; or of its size and ends, where it is large."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if not ends or size <= 2 * _DIGEST_BYTES:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256(f"ends of {size}:".encode())
+        digest.update(file.read(_DIGEST_BYTES))
+        file.seek(-_DIGEST_BYTES, 2)
+        digest.update(file.read(_DIGEST_BYTES))
+        return digest.hexdigest()
+
+
+def _video(path: Path) -> dict:
+    import av
+
+    from sfcl_tf.media.video import decode, scan
+    from sfcl_tf.system.errors import DataError
+
+    facts, _ = scan(path)
+    first = next(decode(path), None)
+    if first is None:
+        raise DataError(f"Expected frames in {path}. Received: none that decodes.")
+    height, width = first.size
+    with av.open(str(path), metadata_errors="ignore") as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or 0)
+        return {
+            "frames": facts.frames,
+            "width": width,
+            "height": height,
+            "pixel_format": facts.pixel_format,
+            "crf": None if math.isnan(facts.crf) else facts.crf,
+            "codec": stream.codec_context.name,
+            "container": container.format.name,
+            "writer": container.metadata.get("encoder", ""),
+            "rate": rate,
+            "seconds": facts.frames / rate if rate else 0.0,
+            "audio": bool(container.streams.audio),
+        }
+
+
+def _image(path: Path) -> dict:
+    from PIL import Image, JpegImagePlugin
+
+    from sfcl_tf.media.images import read_image
+
+    facts, picture = read_image(path)
+    height, width = picture.size
+    found = {
+        "frames": 1,
+        "width": width,
+        "height": height,
+        "pixel_format": facts.pixel_format,
+        "codec": "image",
+        "container": facts.pixel_format.partition("-")[0],
+    }
+    with Image.open(path) as image:
+        tables = getattr(image, "quantization", None)
+        if tables:  # what a detector of block DCT sees before anything else
+            found["quantisation"] = round(sum(tables[0]) / 64, 1)
+            sampling = JpegImagePlugin.get_sampling(image)
+            found["pixel_format"] += " " + _SAMPLING.get(sampling, "other chroma")
+    return found
+
+
+_SAMPLING = {-1: "grey", 0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}

@@ -1,1 +1,0 @@
-"""From a collection of videos to `tf.data` batches of `{image, sida}`."""

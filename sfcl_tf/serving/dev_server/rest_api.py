@@ -1,0 +1,115 @@
+"""TensorFlow Serving's REST endpoints."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+from google.protobuf import json_format
+
+from sfcl_tf.serving.dev_server.admission import Admission
+from sfcl_tf.serving.dev_server.errors import BUG, RequestError, invalid
+from sfcl_tf.serving.dev_server.grpc_api import signature_map, status_response
+from sfcl_tf.serving.dev_server.store import ModelStore
+from sfcl_tf.serving.dev_server.tensors import from_json, to_json
+
+_SLOW_BODY = 60.0  # seconds in which a body must have come
+_MODEL = "/v1/models/{name:[^/:]+}"
+_VERSION = _MODEL + r"/versions/{version:\d{1,18}}"
+
+
+class RestApi:
+    """The REST side of the server.
+
+    Args:
+        store: Gives the version to ask.
+        admission: Bounds what is worked on.
+        most_bytes: Most bytes of a body.
+        on_event: Called with a line to be told.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore,
+        admission: Admission,
+        most_bytes: int,
+        on_event: Callable[[str], None],
+    ):
+        self._store = store
+        self._tell = on_event
+        self._admission = admission
+        self._most_bytes = most_bytes
+        self.app = web.Application(
+            client_max_size=most_bytes, middlewares=[self._errors_as_json]
+        )
+        for place in (_MODEL, _VERSION):
+            self.app.router.add_post(f"{place}:predict", self._predict)
+            self.app.router.add_get(f"{place}/metadata", self._metadata)
+            self.app.router.add_get(place, self._status)
+
+    async def _predict(self, request):
+        try:
+            async with asyncio.timeout(_SLOW_BODY):
+                raw = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        return _json(await self._admission.run(self._work, *_meant(request), raw))
+
+    def _work(self, name, number, raw):
+        version = self._store.get(name, number)
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise invalid("Expected JSON in the body. Received: other text.") from error
+        if not isinstance(body, dict):
+            raise invalid("Expected a JSON object in the body.")
+        signature_name = body.get("signature_name", "")
+        if not isinstance(signature_name, str):
+            raise invalid('Expected text in "signature_name".')
+        signature = version.signature(signature_name)
+        inputs, by_row = from_json(body, signature, self._most_bytes)
+        outputs = version.predict(signature_name, inputs)
+        return json.dumps(to_json(outputs, by_row))
+
+    async def _metadata(self, request):
+        version = self._store.get(*_meant(request))
+        signatures = json_format.MessageToDict(
+            signature_map(version), preserving_proto_field_name=True
+        )
+        spec = {"name": self._store.name, "version": str(version.number)}
+        metadata = {"signature_def": signatures}
+        return _json(json.dumps({"model_spec": spec, "metadata": metadata}))
+
+    async def _status(self, request):
+        return _json(
+            json_format.MessageToJson(
+                status_response(self._store, *_meant(request)),
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+        )
+
+    @web.middleware
+    async def _errors_as_json(self, request, handler):
+        try:
+            return await handler(request)
+        except RequestError as error:
+            told, status = str(error), error.http_status
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            told, status = error.reason, error.status
+        except Exception as error:
+            self._tell(f"A bug, please report it: {error!r}")
+            told, status = BUG, 500
+        return web.json_response({"error": told}, status=status)
+
+
+def _meant(request):
+    """Returns the model's name and the version's number that a path has."""
+    number = request.match_info.get("version")
+    return request.match_info["name"], int(number) if number else None
+
+
+def _json(text):
+    return web.Response(text=text, content_type="application/json")

@@ -1,0 +1,130 @@
+"""One version of a model: loaded, warmed up, asked."""
+
+import collections
+import dataclasses
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from sfcl_tf.serving.dev_server.batching import Batched, Batching
+from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
+from sfcl_tf.serving.dev_server.tensors import from_proto
+from sfcl_tf.serving.names import EXTRA, WARMUP
+from sfcl_tf.system.errors import ModelError
+
+DEFAULT = "serving_default"
+# Each takes a second to prepare for batches; those who ask send several faces at once.
+_ALONE = ("frame", "features", "explain")
+
+
+class ModelVersion:
+    """A SavedModel in memory.
+
+    Args:
+        path: Its directory; the last part is the version's number.
+        batching: How concurrent calls are put together.
+
+    Raises:
+        ModelError: If it cannot be loaded.
+    """
+
+    def __init__(self, path: Path, batching: Batching):
+        self.path = path
+        self.number = int(path.name)
+        try:
+            self.definitions = _signature_defs(path)
+            # The functions hold their weights by the object that was loaded.
+            self._loaded = tf.saved_model.load(str(path))
+        except Exception as error:  # whatever a damaged file makes it raise
+            raise ModelError(
+                f"Expected a SavedModel in {path}. Received: {_first_line(error)} "
+                "Export it again: sfcl export RUN --to DIR."
+            ) from error
+        alone = dataclasses.replace(batching, most=1)
+        self._functions = {
+            name: Batched(function, alone if name in _ALONE else batching)
+            for name, function in self._loaded.signatures.items()
+        }
+
+    def signature(self, name: str):
+        """Returns the `SignatureDef` of a name, or of the default for none.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, if there is none of that name.
+        """
+        name = name or DEFAULT
+        if name not in self._functions:
+            raise invalid(
+                f"Expected a signature of {', '.join(self._functions)}. Received: "
+                f"{name!r}."
+            )
+        return self.definitions[name]
+
+    def predict(
+        self, name: str, inputs: Mapping[str, np.ndarray], outputs=()
+    ) -> dict[str, np.ndarray]:
+        """Computes a signature.
+
+        Args:
+            name: Of the signature; the default for none.
+            inputs: Arrays that fit it.
+            outputs: Names of those wanted; all for none.
+
+        Raises:
+            RequestError: If an output does not exist, or the graph refuses the inputs.
+        """
+        known = self.signature(name).outputs
+        if unknown := sorted(set(outputs) - set(known)):
+            raise invalid(f"Expected outputs of {sorted(known)}. Received: {unknown}.")
+        try:
+            found = self._functions[name or DEFAULT](inputs)
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error) from error
+        return {key: found[key] for key in outputs or found}
+
+    def warm_up(self) -> int:
+        """Replays the requests that came along; returns how many there were.
+
+        Raises:
+            RequestError: If one of them cannot be answered.
+        """
+        file = self.path / EXTRA / WARMUP
+        if not file.is_file():
+            return 0
+        requests = collections.defaultdict(list)
+        for record in tf.data.TFRecordDataset(str(file)):
+            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+            request = log.predict_log.request
+            requests[request.model_spec.signature_name].append(request.inputs)
+
+        def replay(name):
+            for inputs in requests[name]:
+                arrays = from_proto(inputs, self.signature(name), 1 << 30)
+                self.predict(name, arrays)
+
+        # Preparing a function is work for one core.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(replay, requests))
+        return sum(map(len, requests.values()))
+
+
+def _signature_defs(path):
+    saved = saved_model_pb2.SavedModel.FromString(
+        (path / "saved_model.pb").read_bytes()
+    )
+    graphs = [g for g in saved.meta_graphs if "serve" in g.meta_info_def.tags]
+    return {
+        name: definition
+        for name, definition in graphs[0].signature_def.items()
+        if not name.startswith("__")
+    }
+
+
+def _first_line(error):
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error)

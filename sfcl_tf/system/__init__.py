@@ -1,0 +1,1 @@
+"""What stands below everything: files, processes, errors, the system's own limits."""
