@@ -18,6 +18,7 @@ from sfcl_tf import ops
 from sfcl_tf.config import Config
 from sfcl_tf.faces.region import GRID
 from sfcl_tf.inputs.crop import crop_face
+from sfcl_tf.models.registry import DETECTORS
 
 MIN_SIDE = 32
 """Least side of a crop in pixels: SIDA needs 4x4 blocks."""
@@ -58,7 +59,8 @@ INPUTS: Mapping[str, Input] = {
     "image": Input(_image_shape, _image),
     "sida": Input(lambda config: (ops.SIDA_SIZE,), _sida),
 }
-"""What a model may ask for, by name. A new input is an entry here."""
+"""What a model may ask for, by name. A new input is an entry here, and is named
+among the `inputs` of the detector that takes it."""
 
 
 class Preprocessor:
@@ -66,14 +68,15 @@ class Preprocessor:
 
     Args:
         config: The model's, and how the face is cut out.
-        names: Inputs of the model, keys of `INPUTS`.
+        names: Inputs to make, keys of `INPUTS`; by default those of the model.
 
     Attributes:
         specs: Shape and dtype of each input by name, without the batch.
     """
 
-    def __init__(self, config: Config, names: Iterable[str] = ("image", "sida")):
+    def __init__(self, config: Config, names: Iterable[str] | None = None):
         self._config = config
+        names = DETECTORS[config.model.name].inputs if names is None else names
         self._inputs = {name: INPUTS[name] for name in names}
         self.specs = {
             name: tf.TensorSpec(each.shape(config), tf.float32, name)

@@ -19,7 +19,8 @@ def build_model(config, *, download: bool = False):
         download: Whether absent ImageNet weights may be fetched.
 
     Returns:
-        A `keras.Model`, `{"image", "sida"}` to a logit `(B, 1)`.
+        A `keras.Model` from a dict of the `inputs` that `sfcl_tf.models.registry` tells
+        to a logit `(B, 1)`.
 
     Raises:
         UsageError: If the model's name is unknown or its parts do not fit.

@@ -44,12 +44,14 @@ class Backbone:
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
-    """A network of the common signature, `{"image", "sida"}` to a logit.
+    """A network from a dict of inputs to a logit.
 
     Attributes:
         name: A choice of `model.name`, the name of the function in `module` that
             builds it, and in `IMAGENET` that of its weights.
         module: Where that function is.
+        inputs: What it takes, of `sfcl_tf.inputs.preprocess.INPUTS`; `image` is among
+            them.
         reads: Those of the inputs that are of use to it.
         weights: What it starts from, beside the path of a file.
         image_size: Side of the image that it was made for in pixels, by preset; that
@@ -59,6 +61,7 @@ class Detector:
 
     name: str
     module: str
+    inputs: tuple[str, ...] = ("image", "sida")
     reads: tuple[str, ...] = ("image",)
     weights: tuple[str, ...] = ("imagenet", "none")
     image_size: Mapping[str, int] = dataclasses.field(default_factory=dict)
