@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from sfcl_tf.config.checks import check_augment, check_bounds, check_model
 from sfcl_tf.config.presets import MADE_FOR, PRESETS
@@ -52,12 +52,12 @@ def load_config(
     sections.pop("search", None)  # read by sfcl_tf.tuning.space
     loaded = _flatten(sections)
     preset = loaded.get("model.preset", preset)
-    if preset not in PRESETS:
+    if preset not in list(PRESETS):
         raise UsageError(
             f"Expected a preset of {', '.join(PRESETS)}. Received: {preset!r}."
         )
     given = loaded | dict(map(_pair, overrides))
-    made_for = MADE_FOR.get(given.get("model.name"), {}).get(preset, {})
+    made_for = MADE_FOR.get(str(given.get("model.name", "")), {}).get(preset, {})
     return _from_flat({**PRESETS[preset], **made_for, **(card or {}), **given})
 
 
@@ -92,7 +92,7 @@ def _read_toml(path) -> dict:
 
 
 def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for section, entries in sections.items():
         if not isinstance(entries, Mapping):
             raise UsageError(
@@ -117,12 +117,13 @@ def _pair(override: str | tuple[str, Any]) -> tuple[str, Any]:
 
 
 def _from_flat(values: Mapping[str, Any]) -> Config:
+    kinds = typing.get_type_hints(Config)
     known = {
-        f"{section.name}.{field.name}": hint
-        for section in dataclasses.fields(Config)
-        for field, hint in _typed_fields(section.type)
+        f"{section}.{name}": hint
+        for section, kind in kinds.items()
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items()
     }
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {section: {} for section in kinds}
     for key, value in values.items():
         if key in RETIRED:
             raise UsageError(
@@ -136,28 +137,20 @@ def _from_flat(values: Mapping[str, Any]) -> Config:
                 f"not exist.{hint}"
             )
         section, name = key.split(".", 1)
-        value = _coerce(key, value, known[key])
-        check_bounds(key, value)
-        sections.setdefault(section, {})[name] = value
-    config = Config(
-        **{
-            section.name: section.type(**sections.get(section.name, {}))
-            for section in dataclasses.fields(Config)
-        }
-    )
+        sections[section][name] = _coerce(key, value, known[key])
+    config = Config(**{name: kinds[name](**sections[name]) for name in kinds})
     check_model(config.model)
     check_augment(config.augment, config.data.margin)
     return config
 
 
-def _typed_fields(section):
-    hints = typing.get_type_hints(section)
-    return [(field, hints[field.name]) for field in dataclasses.fields(section)]
-
-
 def _coerce(key: str, value: Any, hint: Any) -> Any:
     """Returns the value in the field's type, or tells which types it may have."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        value = _coerce(key, value, args[0])
+        check_bounds(key, value, args[1])
+        return value
     if origin is Literal and value in args:
         return value
     if origin in (typing.Union, types.UnionType):
@@ -180,6 +173,8 @@ def _coerce(key: str, value: Any, hint: Any) -> Any:
 
 def _describe(hint) -> str:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _describe(args[0])
     if origin is Literal:
         return " or ".join(repr(arg) for arg in args)
     if origin in (typing.Union, types.UnionType):

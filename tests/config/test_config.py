@@ -61,6 +61,9 @@ def test_later_values_win(tmp_path):
         ("augment.blur_sigma=2", "a list [low, high]"),
         ("data.dct_channels=rgb", "'ycbcr' or 'y'"),
         ("train.learning_rate=nan", "in 0..1000"),
+        ("data.real_repeat=0", "in 1..1e"),
+        ("data.real_repeat=often", "to be an integer or 'auto'"),
+        ("model.name=[1]", "to be 'sfcl_hcmf' or"),
         ("train.epochs", "section.key=value"),
         ("model.hcma_heads=3", "to divide model.hcma_dim"),
         ("model.sbcm_strides=[1, 2]", "of one length"),
@@ -123,9 +126,10 @@ def test_a_wrong_file_is_named(text, message, tmp_path):
         load_config(file=tmp_path / "absent.toml")
 
 
-def test_unknown_preset_is_named():
+@pytest.mark.parametrize("preset", ["huge", []])
+def test_unknown_preset_is_named(preset):
     with pytest.raises(UsageError, match="Expected a preset of paper"):
-        load_config(preset="huge")
+        load_config(preset=preset)
 
 
 def test_configuration_is_frozen():
