@@ -6,18 +6,22 @@ STAMP = $(VENV)/.installed
 LOCK = requirements.lock
 DEMO = --dataset demo --preset tiny --frames 6 --epochs 3
 
-.PHONY: demo test test-io lint bench help clean
+.PHONY: demo test test-all test-io lint bench help clean
 help:
 	@echo "make demo   video -> trained, evaluated, exported detector, without a download"
-	@echo "make test   the tests (SFCL_TEST_MEDIA=DIR adds those on real media)"
+	@echo "make test   the tests but the slow ones, some ten minutes on two cores"
+	@echo "make test-all  all tests (SFCL_TEST_MEDIA=DIR adds those on real media)"
 	@echo "make test-io  s3:// and the core, on TensorFlow 2.17 that tensorflow-io needs"
-	@echo "make lint   format and style"
+	@echo "make lint   format, style and types"
 	@echo "make bench  the speeds that README and docs claim"
 
 demo: $(STAMP)
 	$(BIN)/sfcl train $(DEMO)
 
 test: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow" $(PYTEST)
+
+test-all: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST)
 
 # An environment of its own: tensorflow-io excludes the TensorFlow of the other.
@@ -29,6 +33,7 @@ test-io:
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
@@ -51,4 +56,5 @@ $(STAMP): pyproject.toml setup.py $(LOCK)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-io build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-io build dist *.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis

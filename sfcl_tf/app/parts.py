@@ -201,7 +201,9 @@ def _lines(track: Track, x):
     """Yields a track's lines as SVG points, broken where the face was away."""
     places = np.array([x(moment) for moment in track.moments])
     steps = np.diff(places)
-    breaks = np.flatnonzero(steps > _GAP * np.median(steps)) + 1 if len(steps) else []
+    breaks = np.arange(0)
+    if len(steps):
+        breaks = np.flatnonzero(steps > _GAP * np.median(steps)) + 1
     stretch = max(math.ceil(len(places) / _POINTS), 1)
     for part in np.split(np.arange(len(places)), breaks):
         # The highest of a stretch, as a peak is what one looks for.

@@ -197,9 +197,9 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
         return card.path
     own, common = [], []
     for root in map(str, roots):
-        name, separator, folder = root.partition("=")
+        name, separator, place = root.partition("=")
         if separator and name in {*card_names(), card.name}:
-            own += [folder] if name == card.name else []
+            own += [place] if name == card.name else []
         else:
             common.append(root)
     looked = []
@@ -209,11 +209,11 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
         for candidate in (folder / card.folder, folder):
             if is_here(candidate):
                 return candidate
-    looked = ", ".join(looked) or (
+    told = ", ".join(looked) or (
         f"nowhere: no --data-root and no SFCL_DATA for {card.name}"
     )
     raise DataError(
-        f"Expected {card.title} in a data root. Looked in: {looked}. "
+        f"Expected {card.title} in a data root. Looked in: {told}. "
         f"Obtain it from {card.source} ({card.licence}), unpack it so that "
         f"`{reader(card.layout).place(card)}` exists, and give the folder by "
         "--data-root or SFCL_DATA. Without data, try `--dataset demo`."

@@ -206,7 +206,7 @@ def _of_records(card, root, listing, data, folder, deep):
         told = "Not prepared with these settings: nothing is known of faces."
         return False, [Finding("no_records", "info", told, step)]
     manifest = manifest.of_methods(data.methods)
-    findings = []
+    findings: list[Finding] = []
     if listing.videos:
         collection = Collection(card, root, listing, data)
         findings += record_rules.out_of_date(collection, manifest)

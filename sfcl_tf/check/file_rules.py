@@ -3,11 +3,12 @@
 import collections
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from sfcl_tf.check.collection import Collection
-from sfcl_tf.check.findings import Finding, number, share
+from sfcl_tf.check.findings import Finding, Severity, number, share
 from sfcl_tf.check.survey import FileFacts, alike_places
 from sfcl_tf.faces.finder import MIN_FACE
 
@@ -31,7 +32,7 @@ def unreadable_files(collection: Collection, facts: Facts) -> Iterator[Finding]:
 
 def duplicates(collection: Collection, facts: Facts) -> Iterator[Finding]:
     """Files with the same content: under both labels, in two splits, or just twice."""
-    kinds = {
+    kinds: dict[str, list[str]] = {
         "duplicates_of_both_labels": [],
         "duplicates_across_splits": [],
         "duplicates": [],
@@ -44,9 +45,9 @@ def duplicates(collection: Collection, facts: Facts) -> Iterator[Finding]:
             kind = "duplicates_across_splits"
         else:
             kind = "duplicates"
-        told = (f"{collection.place(v.path)} ({v.split})" for v in videos)
-        kinds[kind].append(" = ".join(told))
-    told = {
+        places = (f"{collection.place(v.path)} ({v.split})" for v in videos)
+        kinds[kind].append(" = ".join(places))
+    told: dict[str, tuple[Severity, str, str]] = {
         "duplicates_of_both_labels": (
             "error",
             "under both labels, byte by byte the same",
@@ -167,14 +168,15 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
     videos = [found for found in read if not found.video.is_image]
     if not read:
         return
-    ranges = {
+    ranges: dict[str, list[float]] = {
         "width": [f.width for f in read],
         "height": [f.height for f in read],
         "frames": [f.frames for f in videos],
         "seconds": [round(f.seconds, 1) for f in videos if f.seconds],
         "frames per second": [round(f.rate, 1) for f in videos if f.rate],
     }
-    figures, details = {}, []
+    figures: dict[str, Any] = {}
+    details = []
     for name, values in ranges.items():
         if values:
             low, middle, high = np.percentile(values, [0, 50, 100]).tolist()
@@ -183,12 +185,12 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
                 f"{low:g}" if low == high else f"{low:g} to {high:g}, median {middle:g}"
             )
             details.append(f"{name}: {told}")
-    for name, values in {
+    for name, texts in {
         "pixel format": [f.pixel_format for f in read],
         "codec": [f.codec for f in read],
         "crf": ["unknown" if f.crf is None else f"{f.crf:g}" for f in videos],
     }.items():
-        common = collections.Counter(values).most_common()
+        common = collections.Counter(texts).most_common()
         figures[name] = dict(common)
         if common:
             told = ", ".join(f"{value} {count:,}" for value, count in common[:6])
@@ -196,10 +198,10 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
             details.append(f"{name}: {told}{more}")
     images = len(read) - len(videos)
     size = sum(found.size for found in read)
-    told = [number(len(videos), "video")] if videos else []
-    told += [number(images, "image")] if images else []
+    counts = [number(len(videos), "video")] if videos else []
+    counts += [number(images, "image")] if images else []
     amount = f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
-    message = f"Read {' and '.join(told)}, {amount}."
+    message = f"Read {' and '.join(counts)}, {amount}."
     figures |= {"videos": len(videos), "images": images, "bytes": size}
     yield Finding("summary", "info", message, "", tuple(details), figures)
 

@@ -27,10 +27,11 @@ def missing_files(collection: Collection) -> Iterator[Finding]:
     missing = collection.listing.missing
     if not missing:
         return
+    files = [collection.place(video.path) for video in missing]
     figures = {
         "missing": len(missing),
         "named": len(collection.named),
-        "files": [collection.place(video.path) for video in missing],
+        "files": files,
     }
     if collection.card.layout not in _LISTS_OF_OURS:
         yield Finding(
@@ -41,7 +42,7 @@ def missing_files(collection: Collection) -> Iterator[Finding]:
             f"{'is' if len(missing) == 1 else 'are'} not there.",
             "Get them again from where the rest came from. Without them the rest can "
             "be used, but results are not comparable with those of others.",
-            tuple(figures["files"]),
+            tuple(files),
             figures,
         )
         return

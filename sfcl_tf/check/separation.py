@@ -52,13 +52,13 @@ def separation(
         >>> found.accuracy, found.p > 0.1
         (1.0, True)
     """
-    labels = np.asarray(labels, int)
+    label = np.asarray(labels, int)
     ordered = not any(isinstance(value, str) for value in values)
     unique, place = np.unique(np.asarray(values), return_inverse=True)
-    if len(unique) < 2 or len(set(labels.tolist())) < 2:
+    if len(unique) < 2 or len(set(label.tolist())) < 2:
         return None
     totals = np.bincount(place)
-    fakes = np.bincount(place, weights=labels).astype(int)
+    fakes = np.bincount(place, weights=label).astype(int)
     by_value = sorted(zip(totals, unique, fakes, strict=True), key=lambda v: -v[0])
     counts = {str(name): (int(n - f), int(f)) for n, name, f in by_value}
     if len(totals) > _MOST_VALUES:
@@ -68,7 +68,7 @@ def separation(
     if accuracy < least:
         return None
     rng = np.random.default_rng(0)  # the same collection gives the same report
-    drawn = rng.multivariate_hypergeometric(totals, labels.sum(), _DRAWS)
+    drawn = rng.multivariate_hypergeometric(totals, label.sum(), _DRAWS)
     as_good = int(np.sum(_distance(totals, drawn, ordered) >= found - 1e-9))
     return Separation(accuracy, (1 + as_good) / (1 + _DRAWS), counts)
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.system.processes import run_apart
@@ -88,11 +89,12 @@ def survey(
             on_file(done, len(videos))
     alike = [place for group in alike_places(facts) for place in group]
     alike = [place for place in alike if not facts[place].whole]
-    jobs = [functools.partial(_digest, facts[place].video.path) for place in alike]
-    for outcome in run_apart(jobs, workers, timeout, _ready_to_look):
+    again = [functools.partial(_digest, facts[place].video.path) for place in alike]
+    for outcome in run_apart(again, workers, timeout, _ready_to_look):
         place, digest = alike[outcome.place], outcome.result or ""
-        changes = {"digest": digest, "whole": bool(digest)}
-        facts[place] = dataclasses.replace(facts[place], **changes)
+        facts[place] = dataclasses.replace(
+            facts[place], digest=digest, whole=bool(digest)
+        )
     return tuple(facts)
 
 
@@ -113,7 +115,7 @@ def look_at(video: Video) -> FileFacts:
     """Opens one file, and decodes its first frame."""
     from sfcl_tf.media.footage import is_still
 
-    found = {}
+    found: dict[str, Any] = {}
     try:
         found["size"] = video.path.stat().st_size
         found["whole"] = found["size"] <= 2 * _DIGEST_BYTES
@@ -173,7 +175,7 @@ def _image(path: Path) -> dict:
 
     facts, picture = read_image(path)
     height, width = picture.size
-    found = {
+    found: dict[str, Any] = {
         "frames": 1,
         "width": width,
         "height": height,

@@ -122,4 +122,4 @@ def _parser(chosen):
 def _summary(name):
     """Returns what a command's module says of it, without importing that."""
     source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-    return ast.get_docstring(ast.parse(source)).splitlines()[0]
+    return (ast.get_docstring(ast.parse(source)) or name).splitlines()[0]

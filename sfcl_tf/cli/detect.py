@@ -130,7 +130,7 @@ def _files(args):
     from sfcl_tf.detect.files import expand, split_list
     from sfcl_tf.system.errors import DataError, UsageError
 
-    paths = []
+    paths: list[str] = []
     for text in args.paths:
         if not text:
             raise UsageError(
@@ -245,7 +245,7 @@ def _folder(args):
     except OSError as error:
         raise UsageError(
             f"Expected a folder that can be written. Received: {folder} "
-            f"({os.strerror(error.errno)}). Give another --out."
+            f"({error.strerror}). Give another --out."
         ) from error
     return folder
 
@@ -275,7 +275,7 @@ def _write_report(path, result, highlights, model):
         write_report(path, result, highlights, model)
     except OSError as error:
         raise DataError(
-            f"Expected to write {path}. Received: {os.strerror(error.errno)}. The "
+            f"Expected to write {path}. Received: {error.strerror}. The "
             "results so far are kept: make room and run the same command again."
         ) from error
 

@@ -186,18 +186,17 @@ def _heat_maps(pipeline, split):
     """A real face, and a forgery of the same video where there is one."""
     from sfcl_tf.reproduce.figures import plot_heat_maps
 
-    real = fake = None
+    crops, names = {}, {}  # by label
     for crop, label, meta in pipeline.crops(split):
-        name = meta["video_id"].numpy().decode()
-        if int(label) == 0 and real is None:
-            real = crop.numpy(), name
-        elif int(label) == 1 and (fake is None or not _is_of(fake[1], real)):
-            fake = crop.numpy(), name
-        if real and fake and _is_of(fake[1], real):
+        kind = int(label)
+        if kind not in names or kind == 1:
+            crops[kind] = crop.numpy()
+            names[kind] = meta["video_id"].numpy().decode()
+        if len(names) == 2 and _is_of(names[1], names[0]):
             break
-    return plot_heat_maps(real[0], fake[0], (real[1], fake[1]))
+    return plot_heat_maps(crops[0], crops[1], (names[0], names[1]))
 
 
 def _is_of(fake, real):
     """Whether a forgery is named after a real video, as FaceForensics++ does."""
-    return real is not None and fake.split("/")[-1].startswith(real[1].split("/")[-1])
+    return fake.split("/")[-1].startswith(real.split("/")[-1])

@@ -9,8 +9,9 @@ import contextlib
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -153,6 +154,28 @@ class Detector:
         if self._beside is not None:
             self._beside.close()
 
+    @overload
+    def predict(  # type: ignore[overload-overlap]
+        self,
+        source: Source,
+        *,
+        fps: float | None = ...,
+        frames: int | None = ...,
+        faces: str = ...,
+        thorough: bool = ...,
+    ) -> Result: ...
+
+    @overload
+    def predict(
+        self,
+        source: Iterable[Source],
+        *,
+        fps: float | None = ...,
+        frames: int | None = ...,
+        faces: str = ...,
+        thorough: bool = ...,
+    ) -> list[Result]: ...
+
     def predict(
         self,
         source: Source | Iterable[Source],
@@ -181,11 +204,10 @@ class Detector:
             ModelError: If a server does not answer.
             UsageError: If an argument is wrong.
         """
+        if isinstance(source, Source | bytes) or not isinstance(source, Iterable):
+            return self.examine(source, SamplingOptions(fps, frames, faces, thorough))
         options = {"fps": fps, "frames": frames, "faces": faces, "thorough": thorough}
-        several = isinstance(source, Iterable)
-        if several and not isinstance(source, str | bytes | Path | np.ndarray):
-            return list(self.results(source, **options))
-        return self.examine(source, SamplingOptions(**options))
+        return list(self.results(source, **options))
 
     def results(self, sources: Iterable[Source], **options) -> Iterator[Result]:
         """Yields the result of each source, in order, as it is there.
@@ -258,7 +280,7 @@ class Detector:
         told = name if isinstance(source, np.ndarray) else str(source)
         return self._result(told, seen, moments)
 
-    def _stream(self, source, sampling) -> Iterator[Opened | Sample | Closed]:
+    def _stream(self, source, sampling) -> Generator[Opened | Sample | Closed]:
         if isinstance(source, np.ndarray):
             return made_ahead(samples_of_array(source, sampling), _AHEAD)
         path = local_path(source)
@@ -337,8 +359,9 @@ class Detector:
 class _Seen:
     """What a stream of samples shows, counted as it goes by."""
 
+    opened: Opened  # comes first
+
     def __init__(self, on_sample):
-        self.opened: Opened | None = None
         self.pictures = self.with_face = self.too_small = self.damaged = 0
         self._on_sample = on_sample
 

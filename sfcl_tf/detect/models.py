@@ -14,7 +14,7 @@ import math
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -28,6 +28,9 @@ from sfcl_tf.runs import files
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.system.errors import ModelError
+
+if TYPE_CHECKING:
+    from sfcl_tf.serving.signatures import Signatures
 
 BATCH = 4
 """Faces scored together."""
@@ -111,7 +114,7 @@ class LocalModel(ScoringModel):
         self.reference = Reference.read(folder)
         self._folder, self._engine, self._batch = folder, engine, batch
         self._prepare = _preprocessor(self.config).traced()
-        self._signatures = None
+        self._signatures: Signatures | None = None
         if (folder / files.MODEL).is_file():
             self.digest = sha256(folder / files.MODEL)
             self.results = _json(folder / files.RESULTS)

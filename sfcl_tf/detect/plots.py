@@ -2,6 +2,7 @@
 
 import io
 import math
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -129,7 +130,9 @@ def _curve(track: Track, timed):
 @_styled
 def face_figure(explanation: Explanation) -> Figure:
     """Returns the crop, and over it heat map, blocks and FAAE's attention."""
-    maps = [("what the model saw", None, None)]
+    maps: list[tuple[str, np.ndarray | None, Any]] = [
+        ("what the model saw", None, None)
+    ]
     if explanation.heatmap is not None:
         maps.append(("where it sees a fake (Grad-CAM)", explanation.heatmap, _HEAT))
     if explanation.blocks is not None:

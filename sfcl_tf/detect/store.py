@@ -63,7 +63,7 @@ class Store:
         except OSError as error:
             raise UsageError(
                 f"Expected a folder that can be written. Received: {folder} "
-                f"({os.strerror(error.errno)}). Give another --out."
+                f"({error.strerror}). Give another --out."
             ) from error
 
     def __enter__(self) -> "Store":
@@ -100,7 +100,7 @@ class Store:
         except OSError as error:
             raise DataError(
                 f"Expected space for results in {self._path}. Received: "
-                f"{os.strerror(error.errno)}. What was found before is kept: make room "
+                f"{error.strerror}. What was found before is kept: make room "
                 "and run the same command again."
             ) from error
         self._entries[_key(path)] = _Entry(result, told["file"], self._settings)

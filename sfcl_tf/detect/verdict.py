@@ -85,7 +85,7 @@ class Judgement:
             reason = self._open(score, pictures, faces)
         elif len(flagged) > _FLAGGED * len(moments):
             counts = {f: sum(f in m.flags for m in flagged) for f in FLAGS}
-            most = max(counts, key=counts.get)
+            most = max(counts, key=counts.__getitem__)
             reason = (
                 f"in {len(flagged)} of {len(moments)} pictures the face is unlike the "
                 f"training faces, most often {FLAGS[most]}; by its score alone it "

@@ -1,7 +1,7 @@
 """What all engines have in common."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Engine(abc.ABC):
 
     name: str
 
-    def __init__(self, precision: str, shapes: Mapping[str, tuple[int, ...]]):
+    def __init__(self, precision: str, shapes: Mapping[str, Sequence[int]]):
         self.precision = precision
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
 

@@ -58,20 +58,20 @@ def load_engine(
         raise ValueError(
             f"Expected `threads` in 1..{_MOST_THREADS}. Received: {threads}."
         )
-    path, name = _find(Path(path))
-    exported = _read_record(path.parent).get("precision", "float32")
+    file, name = _find(Path(path))
+    exported = _read_record(file.parent).get("precision", "float32")
     precision = precision or exported
     fits = precision == exported or (
         name == "openvino" and {precision, exported} == {"float32", "bf16"}
     )
     if not fits and (name, precision) != ("onnx", "bf16"):
         raise ModelError(
-            f"Expected a model that computes in {precision}. Received: {path}, in "
+            f"Expected a model that computes in {precision}. Received: {file}, in "
             f"{exported}. Export it: sfcl export RUN --format openvino --precision "
             f"{precision}."
         )
     module = importlib.import_module(f"sfcl_tf.engines.{name}")
-    return getattr(module, _ENGINES[name][1])(path, precision, threads)
+    return getattr(module, _ENGINES[name][1])(file, precision, threads)
 
 
 def _find(path):

@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from sfcl_tf.engines.base import Engine
 from sfcl_tf.engines.names import layers_of
@@ -44,7 +45,7 @@ class OpenVINOEngine(Engine):
                 "Received: one that does not, on which it would be slower than "
                 "float32. Take float32 or int8."
             )
-        settings = {
+        settings: dict[str, Any] = {
             # OpenVINO's own choice is bf16 wherever the CPU has it.
             _HINT: "bf16" if precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",  # all threads work on one batch

@@ -63,7 +63,7 @@ def _import(name, extra):
 def _absent(name):
     """Makes a package look as if it were not installed."""
     kept = sys.modules.get(name)
-    sys.modules[name] = None
+    sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -3,7 +3,18 @@
 Names resolve when they are first used: figures of predictions need no TensorFlow.
 """
 
+from typing import TYPE_CHECKING
+
 from sfcl_tf.system.lazy import lazy
+
+if TYPE_CHECKING:
+    from sfcl_tf.evaluation.calibrate import Calibration
+    from sfcl_tf.evaluation.metrics import log_loss, roc_auc
+    from sfcl_tf.evaluation.predictions import Predictions
+    from sfcl_tf.evaluation.predictor import Predictor
+    from sfcl_tf.evaluation.report import write_report
+    from sfcl_tf.evaluation.scoring import evaluate
+    from sfcl_tf.evaluation.summary import summarize
 
 _PUBLIC = {
     "Calibration": "calibrate",
@@ -15,5 +26,14 @@ _PUBLIC = {
     "summarize": "summary",
     "write_report": "report",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "Calibration",
+    "Predictions",
+    "Predictor",
+    "evaluate",
+    "log_loss",
+    "roc_auc",
+    "summarize",
+    "write_report",
+]
 __getattr__ = lazy(__name__, _PUBLIC)

@@ -106,7 +106,7 @@ class Calibration:
         return special.expit(log_odds)
 
     def verdict(
-        self, score: np.ndarray, pictures: int = 1, faces: int = 1
+        self, score: np.ndarray | float, pictures: int = 1, faces: int = 1
     ) -> np.ndarray:
         """Returns `real`, `uncertain` or `fake` for calibrated scores.
 
@@ -202,22 +202,22 @@ def calibrate(predictions: Predictions) -> Calibration:
         Platt, 1999, Sec. 2.2; Guo et al., 2017, arXiv:1706.04599, Sec. 4.2.
     """
     label, logit = predictions.label, predictions.logit
-    known = {"frames": len(label), "date": time.strftime("%Y-%m-%d")}
+    known: dict[str, Any] = {"frames": len(label), "date": time.strftime("%Y-%m-%d")}
     _, video = predictions.video_codes()
     if reason := _missing(label, video):
         return Calibration(reason=reason, **known)
     slope, bias = _fit(label, logit)
     raw, score = special.expit(logit), special.expit(slope * logit + bias)
-    errors = {
+    known |= {
         "ece_before": metrics.calibration_error(label, raw),
         "ece_after": metrics.calibration_error(label, score),
         "balanced_ece_before": metrics.balanced_ece(label, raw),
         "balanced_ece_after": metrics.balanced_ece(label, score),
     }
-    if reason := _refused(slope, logit, label, errors):
-        return Calibration(reason=reason, **known, **errors)
+    if reason := _refused(slope, logit, label, known):
+        return Calibration(reason=reason, **known)
     levels = fit_levels(label, score, video, predictions.frame_index)
-    return Calibration(slope, bias, levels, True, prior=PRIOR, **known, **errors)
+    return Calibration(slope, bias, levels, True, prior=PRIOR, **known)
 
 
 def _missing(label, video):
@@ -315,7 +315,7 @@ def operating_point(
         The rate chosen, `fpr`; and by `frame` and by `video` the `threshold`, and
         the `fpr` and `tpr` found; `None` where a class is missing.
     """
-    found = {"fpr": rate}
+    found: dict[str, Any] = {"fpr": rate}
     theirs = _by_level(predictions, calibration)
     for level, (label, values) in _by_level(validation, calibration).items():
         threshold = threshold_at_fpr(label, values, rate)

@@ -124,7 +124,7 @@ class AreaByVideo:
 
     def difference(self, other: "AreaByVideo") -> Pair | None:
         """Bounds of this area less another's of the same samples, at 95 %."""
-        if self.too_few:
+        if self.interval is None or other.interval is None:
             return None
         pairs = ((self._real, other._real), (self._fake, other._fake))
         same = all(np.array_equal(a.sums, b.sums) for a, b in pairs)

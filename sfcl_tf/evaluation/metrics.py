@@ -235,11 +235,11 @@ def reliability(
         fakes, reals = count_classes(label)
         weight = len(label) / 2 / np.where(label == 1, fakes, reals)
     place = np.minimum((score * bins).astype(int), bins - 1)
-    count, fakes, sums = (
+    count, labels, scores = (
         np.bincount(place, weight * each, bins) for each in (1, label, score)
     )
     known = np.where(count > 0, count, math.nan)
-    return count, fakes / known, sums / known
+    return count, labels / known, scores / known
 
 
 def _checked(label, score, name="score"):

@@ -163,7 +163,7 @@ def overview(
         history: As for `plot_training`.
         examples: The first of each caption is shown, real ones first, at most 7.
     """
-    first = {}
+    first: dict[str, Example] = {}
     for example in examples:
         first.setdefault(example.caption, example)
     shown = sorted(first.values(), key=lambda example: example.label)[:7]

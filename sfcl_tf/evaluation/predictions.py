@@ -3,8 +3,9 @@
 import array
 import csv
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableSequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -28,7 +29,7 @@ ALL_COLUMNS = COLUMNS | FACTS
 _UNKNOWN = {float: np.nan, str: "", int: 0}
 _ROWS = 65536  # written at once
 # Numbers as bytes, not as objects: a third of the memory.
-_EMPTY = {
+_EMPTY: dict[type, Callable[[], MutableSequence]] = {
     str: list,
     int: lambda: array.array("q"),
     float: lambda: array.array("d"),
@@ -181,7 +182,7 @@ class Predictions:
     def pooled(cls, parts: Iterable["Predictions"]) -> "Predictions":
         """Joins predictions on several data sets; ids get the data set in front."""
         parts = list(parts)
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in ALL_COLUMNS
         }

@@ -61,7 +61,8 @@ def sida_curves(crops: Iterable, on_crop: Callable[[], None] = lambda: None) -> 
             come one after another.
         on_crop: Called after each.
     """
-    curves, current, frames, label = Curves(), None, [], 0
+    curves, current, label = Curves(), None, 0
+    frames: list[np.ndarray] = []
     for crop, own, meta in crops:
         video = meta["video_id"].numpy()
         if video != current and frames:

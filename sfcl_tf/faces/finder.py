@@ -74,7 +74,7 @@ class FaceFinder:
 
     def __call__(self, image: np.ndarray) -> list[Box]:
         """Finds faces in `(H, W, 3)` uint8 RGB, largest first."""
-        boxes = []
+        boxes: list[Box] = []
         for scale in self._scales(min(image.shape[:2])):
             boxes = boxes or list(self._detect(image, scale))
         return sorted(boxes, key=area, reverse=True)
@@ -127,7 +127,7 @@ class FaceFinder:
         upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
         image = _scaled(image, scale)
         boxes, scores, _ = _hog().run(image, upsample, 0.0)
-        found = {}
+        found: dict[Box, float] = {}
         for box, score in zip(boxes, scores, strict=True):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
             box = inside([round(e / scale) for e in edges], height, width)
@@ -232,8 +232,8 @@ class FaceTracks:
         if box is None:
             found = self._finder.near(picture, track.box)
             box = _best(found, track.box)
-            detected = box is not None
-            confidence = found[box] if detected else math.nan
+            if box is not None:
+                detected, confidence = True, found[box]
         if box is None and trackable and track.since_detection < 2 * _DETECT_EVERY:
             box = _follow(track, picture.luma)
         if box is None:

@@ -73,12 +73,14 @@ class SamplingOptions:
         self, footage: Footage, on_picture: Callable[[Picture], None] | None = None
     ) -> Iterator["FaceSample"]:
         """Yields a footage's samples; see `sample_faces`."""
-        given = {"fps": self.fps, "frames": self.frames}
-        rate = {name: value for name, value in given.items() if value is not None}
-        short = footage.facts.frames < _SHORT
+        fps, frames = self.fps, self.frames
+        if fps is None and frames is None:
+            short = footage.facts.frames < _SHORT
+            fps, frames = (None, LEAST) if short else (FPS, None)
         return sample_faces(
             footage,
-            **(rate or ({"frames": LEAST} if short else {"fps": FPS})),
+            frames=frames,
+            fps=fps,
             faces=self.faces,
             thorough=self.thorough,
             patience=_PATIENCE,
@@ -145,7 +147,7 @@ def sample_faces(
         )
     find = _finder(faces, boxes, thorough, patience)
     on_picture = on_picture or (lambda picture: None)
-    if fps is not None:
+    if frames is None:
         for picture in _at_rate(footage, fps, on_picture):
             yield FaceSample(picture.index, picture, find(picture))
         return

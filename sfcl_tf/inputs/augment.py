@@ -76,10 +76,11 @@ def draw(config, seed) -> dict[str, Draw]:
 
 def _draw(op, probability, limits, seed):
     chance, *places = tf.unstack(tf.random.stateless_uniform((3,), seed))
-    arguments = ()
+    arguments: tuple = ()
     if limits:
+        low, high = limits
         place = tf.stack(places) if op.pair else places[0]
-        arguments += (_between(*limits, place),)
+        arguments += (_between(low, high, place),)
     if op.seeded:
         arguments += (tf.random.experimental.stateless_fold_in(seed, 1),)
     return Draw(True if probability >= 1 else chance < probability, arguments)

@@ -93,12 +93,13 @@ class HCMA(keras.layers.Layer):
             momentum=self.momentum, dtype=self.dtype_policy, name="norm"
         )
         self.norm.build(sequence)
-        self.gate = None
         if statistics:
             self.gate = keras.layers.Dense(
                 self.dim, activation="sigmoid", dtype=full_precision(), name="gate"
             )
             self.gate.build(statistics[0])
+        else:
+            self.gate = None
 
     def _dense(self, name, shape):
         layer = keras.layers.Dense(self.dim, dtype=self.dtype_policy, name=name)

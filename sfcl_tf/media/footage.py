@@ -42,9 +42,10 @@ class Footage:
     def settled(self) -> "Footage":
         """Returns the same with the time stamps of the frames that do decode."""
         stamps = [picture.stamp for picture in self.pictures()]
-        ascending = None not in stamps and all(np.diff(stamps) > 0)
+        known = [stamp for stamp in stamps if stamp is not None]
+        ascending = len(known) == len(stamps) and all(np.diff(known) > 0)
         return dataclasses.replace(
-            self, stamps=np.array(stamps if ascending else range(len(stamps)), np.int64)
+            self, stamps=np.array(known if ascending else range(len(stamps)), np.int64)
         )
 
 

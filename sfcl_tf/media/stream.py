@@ -7,13 +7,15 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from multiprocessing.context import SpawnProcess
+from typing import Any, TypeVar
 
 from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.system.portable import interrupts_held
 from sfcl_tf.system.processes import end_with_parent
 
+Item = TypeVar("Item")
 _START = 120.0  # s that a process may take to begin
 
 
@@ -22,8 +24,8 @@ class StalledError(DataError):
 
 
 def made_ahead(
-    items: Iterable, ahead: int, cancel: Callable[[], None] = lambda: None
-) -> Iterator:
+    items: Iterable[Item], ahead: int, cancel: Callable[[], None] = lambda: None
+) -> Generator[Item]:
     """Yields items that another thread makes, at most so many ahead.
 
     What the making raises is raised here, in its place. If the consumer ends early,
@@ -87,8 +89,7 @@ class StreamBeside:
 
     def __init__(self, warm_up: Callable[[], None]):
         self._warm_up = warm_up
-        self._process = None
-        self._connection = None
+        self._process: SpawnProcess | None = None
 
     def __call__(
         self, generator: Callable[..., Iterator], *args: Any, timeout: float
@@ -104,12 +105,12 @@ class StreamBeside:
         Raises:
             StalledError: If the process dies or the time is over.
         """
-        self._start()
+        process = self._start()
         whole = False
         try:
             self._connection.send((generator, args))
             while True:
-                kind, value = self._receive(timeout)
+                kind, value = self._receive(process, timeout)
                 if kind == "item":
                     yield value
                     continue
@@ -121,8 +122,9 @@ class StreamBeside:
             if not whole:  # it would go on with what nobody waits for
                 self.close()
 
-    def _receive(self, timeout):
-        ready, beats = [], -1
+    def _receive(self, process, timeout):
+        ready: list = []
+        beats = -1
         while not ready:
             if beats == self._beats.value:
                 raise StalledError(
@@ -131,46 +133,47 @@ class StreamBeside:
                 )
             beats = self._beats.value
             ready = multiprocessing.connection.wait(
-                [self._connection, self._process.sentinel], timeout
+                [self._connection, process.sentinel], timeout
             )
         try:
             if self._connection in ready:
                 return self._connection.recv()
         except (EOFError, OSError):
             pass
-        self._process.join(5)
+        process.join(5)
         raise StalledError(
             "Expected pictures. Received: the end of the process that read it, exit "
-            f"code {self._process.exitcode}. The file is damaged in a way that its "
+            f"code {process.exitcode}. The file is damaged in a way that its "
             "decoder does not survive."
         )
 
-    def _start(self):
+    def _start(self) -> SpawnProcess:
         if self._process is not None and self._process.is_alive():
-            return
+            return self._process
         self.close()
         context = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
         self._connection, theirs = context.Pipe()
         self._beats = context.Value("q", 0, lock=False)
-        self._process = context.Process(
+        process = self._process = context.Process(
             target=_serve, args=(theirs, self._beats, self._warm_up), daemon=True
         )
         try:
             with interrupts_held():
-                self._process.start()
+                process.start()
         except RuntimeError as error:  # this is itself a process that is to begin
             self._process = None
             raise _unguarded("a process within it") from error
         finally:
             theirs.close()
-        if not self._is_ready():
-            code = self._process.exitcode
+        if not self._is_ready(process):
+            code = process.exitcode
             self.close()
             raise _unguarded(f"its end before it began, exit code {code}")
+        return process
 
-    def _is_ready(self):
+    def _is_ready(self, process):
         try:
-            return self._receive(_START) == ("ready", None)
+            return self._receive(process, _START) == ("ready", None)
         except StalledError:
             return False
 
@@ -186,7 +189,7 @@ class StreamBeside:
         self._process.kill()
         self._process.join()
         self._connection.close()
-        self._process = self._connection = None
+        self._process = None
 
 
 def _unguarded(received):

@@ -87,10 +87,10 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
             context.pix_fmt or "unknown",
             crf,
         )
-    stamps = np.sort(np.asarray(stamps, np.int64))
-    if _NO_STAMP in stamps[:1] or not np.all(np.diff(stamps)):
-        return facts, np.arange(len(stamps))
-    return facts, stamps
+    ascending = np.sort(np.asarray(stamps, np.int64))
+    if _NO_STAMP in ascending[:1] or not np.all(np.diff(ascending)):
+        return facts, np.arange(len(ascending))
+    return facts, ascending
 
 
 def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:

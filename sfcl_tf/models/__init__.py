@@ -4,13 +4,17 @@ import dataclasses
 import importlib
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sfcl_tf.models.registry import DETECTORS, modules
 from sfcl_tf.models.weights import resolve_weights
 from sfcl_tf.system.errors import ModelError, UsageError
 
+if TYPE_CHECKING:
+    import keras
 
-def build_model(config, *, download: bool = False):
+
+def build_model(config, *, download: bool = False) -> "keras.Model":
     """Builds a model with its initial weights.
 
     Args:
@@ -168,7 +172,7 @@ def _load_plain(model, path):
     return True
 
 
-def load_model(path):
+def load_model(path: str | Path) -> "keras.Model":
     """Loads a `model.keras` in Keras's safe mode, without compiling it.
 
     Args:

@@ -70,7 +70,7 @@ class Detector:
     def made_for(self, preset: str) -> dict[str, Any]:
         """Returns what it changes in a preset, as `{"section.key": value}`."""
         size = self.only_size or self.image_size.get(preset)
-        made_for = {"model.image_size": size} if size else {}
+        made_for: dict[str, Any] = {"model.image_size": size} if size else {}
         if "imagenet" not in self.weights:
             made_for["model.spatial_weights"] = "none"
         return made_for
@@ -130,5 +130,5 @@ DETECTORS: dict[str, Detector] = _by_name(
 
 def modules() -> list[str]:
     """Returns the modules of all models, in which their own layers are registered."""
-    entries = [*BACKBONES.values(), *DETECTORS.values()]
+    entries: list[Backbone | Detector] = [*BACKBONES.values(), *DETECTORS.values()]
     return list(dict.fromkeys(entry.module for entry in entries))

@@ -218,7 +218,7 @@ def clear_unfinished(folder: Path) -> None:
 
 
 def _write_report(folder, listing, reports, reused, seconds, started) -> None:
-    by_status = {status: [] for status in STATUSES}
+    by_status: dict[str, list[str]] = {status: [] for status in STATUSES}
     for report in reports.values():
         by_status[report["status"]].append(report["video_id"])
     waiting = [v.video_id for v in listing.videos if v.video_id not in reports]

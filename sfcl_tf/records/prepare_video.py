@@ -212,7 +212,8 @@ class _Pass:
             _NotAsAnnouncedError: In a strict pass, if the frames are not those that
                 the time stamps tell.
         """
-        taken, tracks = 0, set()
+        taken = 0
+        tracks: set[int] = set()
         for sample in self._samples:
             taken += 1
             yield from self._records_of(sample, tracks)

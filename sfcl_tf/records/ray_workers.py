@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sfcl_tf import __version__
 from sfcl_tf.records.workers import (
@@ -96,7 +97,8 @@ def _on_cluster(
     # Tasks, not Ray's multiprocessing.Pool: a lost actor of the pool fails the videos
     # that it was given, a lost task is done again.
     remote = ray.remote(_prepare).options(num_cpus=1, max_retries=RETRIES)
-    waiting, pending = iter(tasks), {}
+    waiting = iter(tasks)
+    pending: dict[Any, Task] = {}
     try:
         while True:
             room = max(_room() - len(pending), 0)
@@ -122,7 +124,7 @@ def _anywhere(task: Task) -> Task:
 def _connect(address: str, workers: int | None) -> None:
     import ray
 
-    here = {}
+    here: dict[str, Any] = {}
     if address == "local":
         here = {
             "num_cpus": workers,

@@ -184,7 +184,7 @@ def collect(
     Returns:
         The frame AUCs of each row, of the seeds that were trained.
     """
-    found = [[] for _ in table.rows]
+    found: list[list[float]] = [[] for _ in table.rows]
     for training in trainings:
         try:
             auc = run(training)["summary"]["frame"]["auc"]
@@ -216,7 +216,7 @@ def write_table(folder: Path, name: str, table: Table, found, setup: str) -> str
         percents = [100 * auc for auc in aucs]
         mean = f"{statistics.mean(percents):.2f}" if percents else "n/a"
         spread = f"{statistics.stdev(percents):.2f}" if len(percents) > 1 else "n/a"
-        rows.append([states, mean, spread, str(len(percents)), f"{paper:.2f}"])
+        rows.append((states, mean, spread, str(len(percents)), f"{paper:.2f}"))
     note = (
         f"{setup} AUC by frame on the test split: mean and standard deviation over "
         "seeds. The paper's column is its own, trained on FaceForensics++ c23. "

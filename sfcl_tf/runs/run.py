@@ -222,7 +222,7 @@ def _require_new(path):
     except OSError as error:
         raise UsageError(
             f"Expected a folder in which runs can be written. Received: {path} "
-            f"({os.strerror(error.errno)}). Give another one by --runs or SFCL_RUNS."
+            f"({error.strerror}). Give another one by --runs or SFCL_RUNS."
         ) from error
 
 

@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import grpc
@@ -235,7 +236,7 @@ class Client:
         Raises:
             ServerError: If the server does not answer.
         """
-        under_way = collections.deque()
+        under_way: collections.deque[grpc.Future] = collections.deque()
         for batch in self._batches(regions):
             under_way.append(self._ask(batch))
             while len(under_way) == _IN_FLIGHT or (under_way and under_way[0].done()):
@@ -244,7 +245,8 @@ class Client:
             yield from self._answers(under_way.popleft())
 
     def _batches(self, regions):
-        batch, size = [], 0
+        batch: list[FaceRegion] = []
+        size = 0
         for region in regions:
             full = len(batch) == self._batch or size + len(region.png) > _REQUEST_BYTES
             if batch and full:
@@ -314,9 +316,10 @@ class Client:
             for field in dataclasses.fields(Answer)
         ]
         for row in zip(*columns, strict=True):
-            yield Answer(
-                *(x.decode() if isinstance(x, bytes) else float(x) for x in row)
-            )
+            values: list[Any] = [
+                x.decode() if isinstance(x, bytes) else float(x) for x in row
+            ]
+            yield Answer(*values)
 
 
 def tls_credentials(

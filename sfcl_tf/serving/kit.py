@@ -163,7 +163,7 @@ def _filled(settings):
             # keep their comments: what follows the key is replaced.
             kit[path], found = re.subn(
                 rf'(?<![\w-]){re.escape(key)}[^\s"]*',
-                lambda _, new=f"{key}{value}": new,
+                f"{key}{value}".replace("\\", r"\\"),
                 kit[path],
             )
             if not found:
@@ -173,7 +173,8 @@ def _filled(settings):
 
 def _values(settings):
     """By file, then by the key before it: what `settings` put there."""
-    image = _IMAGE.fullmatch(settings.image)
+    match = _IMAGE.fullmatch(settings.image)
+    image = match.groupdict() if match else {}
     flags = {
         "--enable_batching=": str(settings.batching).lower(),
         # The server does not start with parameters for what is off.

@@ -192,10 +192,10 @@ class Signatures:
         return {name: tf.cast(value, tf.float32) for name, value in shown.items()}
 
     def _run_with_gradient(self, *inputs):
-        inputs = self._named(inputs)
+        named = self._named(inputs)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(inputs["image"])
-            views = self._views(inputs, training=False)
+            tape.watch(named["image"])
+            views = self._views(named, training=False)
         sources = {name: views[name] for name in ("map", "bands") if name in views}
         gradient = tape.gradient(views["map_logit"], sources)
         weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)

@@ -15,7 +15,7 @@ import filelock
 try:
     import resource
 except ImportError:  # Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 
 class InUseError(Exception):

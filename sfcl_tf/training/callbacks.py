@@ -163,8 +163,8 @@ class LogMetrics(keras.callbacks.Callback):
         self._steps = steps
         self._on_batch = on_batch
         self._on_epoch = on_epoch
-        self._recent = deque()
-        self._first = self._last = None
+        self._recent: deque[tuple[float, ...]] = deque()
+        self._first: tuple[float, ...] | None = None
         self.history = [r for r in read_rows(path) if r["epoch"] <= progress.epoch]
         lines = "".join(_line(row) for row in self.history)
         with told_if_not_written(path):

@@ -132,7 +132,7 @@ class TrainingState:
                 f"{str(error).splitlines()[0]} Start the run anew under another --name."
             ) from error
         values = state["progress"]
-        absent = {"best_auc": math.nan, "best_loss": math.inf}
+        absent: dict[str, Any] = {"best_auc": math.nan, "best_loss": math.inf}
         progress = Progress(
             **{k: absent[k] if v is None else v for k, v in values.items()}
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import time
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -42,6 +43,8 @@ class FitModel(keras.Model):
         *args: As for `keras.Model`: inputs and outputs.
         **kwargs: As for `keras.Model`.
     """
+
+    train_function: Callable | None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

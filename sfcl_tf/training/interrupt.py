@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +24,7 @@ class Interrupt:
     def __init__(self, on_request: Callable[[], None] | None = None):
         self._on_request = on_request
         self._requested = False
-        self._before = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():

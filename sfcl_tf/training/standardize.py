@@ -11,6 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -160,7 +161,7 @@ def _read(path, layers):
 
 
 def _write(path, layers, examples) -> None:
-    values = {"examples": np.int64(examples)}
+    values: dict[str, Any] = {"examples": np.int64(examples)}
     for layer in layers:
         values[f"{layer.name}_mean"] = keras.ops.convert_to_numpy(layer.mean)
         values[f"{layer.name}_std"] = keras.ops.convert_to_numpy(layer.std)

@@ -34,7 +34,8 @@ def make_strategy(
             number of replicas, or another machine cannot be reached.
     """
     kind, count = _wanted(str(devices))
-    workers = len(cluster or Cluster())
+    cluster = cluster or Cluster()
+    workers = len(cluster)
     if batch_size % (count * workers):
         raise UsageError(
             f"Expected a global batch that {count * workers} devices can share. "

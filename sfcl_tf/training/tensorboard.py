@@ -70,9 +70,10 @@ def band_weights(model: keras.Model) -> np.ndarray | None:
         without that gate.
     """
     hcma = next((x for x in model.layers if x.name == "hcma"), None)
-    if getattr(hcma, "gate", None) is None:
+    gate = getattr(hcma, "gate", None)
+    if gate is None:
         return None
-    kernel = hcma.gate.kernel.numpy()  # (12 * C * 64, dim)
+    kernel = gate.kernel.numpy()  # (12 * C * 64, dim)
     squares = np.square(kernel).mean(axis=1).reshape(_MAPS, -1, 64)
     return np.sqrt(squares.mean(axis=0))
 

@@ -91,7 +91,7 @@ def _compare(engine, model, crops, progress):
                 count(done := done + len(scores))
         return largest, *map(np.concatenate, (labels, logits, found))
 
-    record = {}
+    record: dict[str, Any] = {}
     if count := crops.count("test", crops.config.export.verify_frames):
         largest, *_ = compared("test", crops.config.export.verify_frames)
         record |= {"crops_compared": count, "max_abs_difference": largest}
@@ -162,7 +162,7 @@ class _Crops:
 
     def batches(self, split, most) -> Iterator[dict[str, np.ndarray]]:
         """Yields `{image, sida, label}` of at most so many crops, evenly spread."""
-        if not self.count(split, most):
+        if self._pipeline is None or not self.count(split, most):
             return
         preprocess = Preprocessor(self.config)
 

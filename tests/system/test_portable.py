@@ -12,7 +12,7 @@ import pytest
 
 from sfcl_tf.system import portable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODULES = {*("fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty")}
 NAMES = {
     "os": {

@@ -12,6 +12,7 @@ Where a card names methods, `ALL_METHODS` are those that can be read at all.
 
 import dataclasses
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from sfcl_tf.catalog.listing import Listing, require_disjoint
@@ -75,7 +76,7 @@ def _methods(listing: Listing) -> tuple[str, ...]:
     return tuple(sorted({video.method for video in named if video.label}))
 
 
-def require_splits(card, listing: Listing, splits: tuple[str, ...]) -> None:
+def require_splits(card, listing: Listing, splits: Sequence[str]) -> None:
     """Raises where a split that is needed has no video.
 
     Raises:

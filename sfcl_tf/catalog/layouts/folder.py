@@ -45,7 +45,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     """Lists every video and image below."""
     bases = [(split, root / split) for split in SPLITS if (root / split).is_dir()]
     videos, unlisted = [], []
-    for split, base in bases or [(None, root)]:
+    for split, base in bases or [("", root)]:
         unlisted += _aside(base, (REAL, FAKE))
         for label in (REAL, FAKE):
             for path in _files(base / label):
@@ -76,7 +76,7 @@ def _video(card, root, base, split, path) -> Video:
         method = below.parts[1] if len(below.parts) > 2 else FAKE
     # With its suffix: `a.mp4` and `a.avi` are two.
     video_id = f"{card.name}/{path.relative_to(root).as_posix()}"
-    return Video(video_id, path, split or "", label, method, ())
+    return Video(video_id, path, split, label, method, ())
 
 
 def _files(folder: Path) -> Iterator[Path]:

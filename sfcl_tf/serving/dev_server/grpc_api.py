@@ -69,7 +69,7 @@ class GrpcApi:
             options=list(options.items()), maximum_concurrent_rpcs=_MOST_CALLS
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
-        services = {
+        services: dict[str, dict[str, tuple]] = {
             PREDICTION: {
                 "Predict": (self._predict, predict_pb2.PredictRequest, True),
                 "GetModelMetadata": (

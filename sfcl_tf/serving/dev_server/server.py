@@ -190,7 +190,7 @@ class _Server:
         except OSError as error:
             raise _taken(place) from error
         scheme = "https" if settings.tls else "http"
-        port = site._server.sockets[0].getsockname()[1]
+        port = runner.addresses[0][1]
         return f"{scheme}://{_place(settings.host, port)}"
 
 
