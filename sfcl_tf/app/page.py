@@ -80,11 +80,11 @@ class Page:
         """Explains a grey crop, in a thread: the first takes several times as long."""
         grey = np.full((96, 96, 3), 127, np.uint8)
 
-        def ask():
+        def explain_grey():
             with self._asking, contextlib.suppress(Exception):  # told when it matters
                 self._model.explain(grey)
 
-        threading.Thread(target=ask, daemon=True).start()
+        threading.Thread(target=explain_grey, daemon=True).start()
 
     def _lay_out(self, label):
         gr.HTML(parts.heading(self._model), js_on_load=None)
@@ -103,7 +103,7 @@ class Page:
         shown += [self._report, self._file]
         own = {"api_visibility": "private"}
         now = {**own, "queue": False, "show_progress": "hidden"}
-        asked = {**own, "concurrency_id": "explain", "concurrency_limit": 1}
+        explaining = {**own, "concurrency_id": "explain", "concurrency_limit": 1}
         # Not preprocessed: Gradio would leave an empty file for each upload.
         self._drop.upload(
             self._take,
@@ -119,12 +119,12 @@ class Page:
             show_progress_on=self._verdict,
             trigger_mode="multiple",
             **own,
-        ).then(self._highest, None, self._moment, **asked)
+        ).then(self._highest, None, self._moment, **explaining)
         self._moments.select(
-            self._choose, None, self._moment, trigger_mode="always_last", **asked
+            self._choose, None, self._moment, trigger_mode="always_last", **explaining
         )
         self._report.click(
-            self._write, None, self._file, show_progress_on=self._report, **asked
+            self._write, None, self._file, show_progress_on=self._report, **explaining
         ).success(None, None, None, js=FETCH)
         self._stop.click(self._end, None, [self._stop, self._verdict], **now)
         self.blocks.unload(self._leave)
@@ -135,8 +135,8 @@ class Page:
         try:
             visit = self._visits.begin(request.session_hash, Path(given["path"]), name)
         except FileNotFoundError:
-            told = parts.stopped(name, "It did not arrive. Drop it again.")
-            return {self._drop: None, self._verdict: told}
+            message = parts.stopped(name, "It did not arrive. Drop it again.")
+            return {self._drop: None, self._verdict: message}
         return {
             self._drop: None,
             self._stop: gr.Button(visible=True),
@@ -204,10 +204,10 @@ class Page:
         highlight = visit.kept[number]
         try:
             with self._asking:
-                found = explain(self._model, highlight.face)
+                explanation = explain(self._model, highlight.face)
         except SfclError as error:
             return parts.stopped(visit.name, str(error))
-        return parts.moment(highlight, found, self._model)
+        return parts.moment(highlight, explanation, self._model)
 
     def _write(self, request: gr.Request):
         visit = self._visits.of(request.session_hash)
@@ -238,7 +238,7 @@ class _Watch:
     def __init__(self, visit, progress):
         self.highlights = Highlights(_KEPT)
         self._visit, self._progress = visit, progress
-        self._faces, self._top, self._told = 0, 0.0, 0.0
+        self._faces, self._top, self._reported = 0, 0.0, 0.0
         self._pictures = 0
         progress(0, desc="Opening the file")
 
@@ -246,14 +246,14 @@ class _Watch:
         if self._visit.ended:
             raise _Ended
         self._pictures += 1
-        if time.monotonic() - self._told < _STEP:
+        if time.monotonic() - self._reported < _STEP:
             return
-        self._told = time.monotonic()
-        told = f"{self._pictures} pictures looked at"
+        self._reported = time.monotonic()
+        text = f"{self._pictures} pictures looked at"
         if self._faces:
-            told += f", {self._faces} faces scored, the highest {self._top:.2f}"
+            text += f", {self._faces} faces scored, the highest {self._top:.2f}"
         done = min(sample.index / frames, 1.0) if frames else 0.0
-        self._progress(done, desc=told)
+        self._progress(done, desc=text)
 
     def face(self, sample, face, moment):
         self._faces += 1

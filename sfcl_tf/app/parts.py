@@ -90,24 +90,24 @@ def _gauge(result):
         "low": low,
         "high": high,
         "middle": min(max((low + high) / 2, 32), 68),  # beside the ends' words
-        "between": _said(result, "to", 2),
-        "label": _said(result, "up to", 3),
+        "between": _describe_thresholds(result, "to", 2),
+        "label": _describe_thresholds(result, "up to", 3),
     }
 
 
-def _said(result, to, digits):
+def _describe_thresholds(result, to, digits):
     """Says where `real` ends and `fake` begins."""
     thresholds = ((f"real {to}", result.real_to), ("fake from", result.fake_from))
-    told = [f"{words} {t:.{digits}f}" for words, t in thresholds if t is not None]
-    return ", ".join(told) or "no verdict"
+    bounds = [f"{words} {t:.{digits}f}" for words, t in thresholds if t is not None]
+    return ", ".join(bounds) or "no verdict"
 
 
 def _care(result):
     """What makes the score worth less."""
     moments = [moment for track in result.tracks for moment in track.moments]
-    told = []
+    warnings = []
     if moments and result.coverage < _LOW_COVERAGE:
-        told.append(
+        warnings.append(
             f"Only {result.coverage:.0%} of the pictures show a face that can be "
             "scored: most of the file was not judged."
         )
@@ -116,8 +116,8 @@ def _care(result):
         if count:
             share = f"{count} of {len(moments)} faces"
             share = "the face" if len(moments) == 1 else share
-            told.append(f"{share}: {meaning}.".capitalize())
-    return told
+            warnings.append(f"{share}: {meaning}.".capitalize())
+    return warnings
 
 
 def _facts(result):
@@ -171,12 +171,12 @@ def _point(highlight):
 def _plot(result, kept):
     every = [moment for track in result.tracks for moment in track.moments]
     timed = all(math.isfinite(moment.time) for moment in every)
-    places = [_place(moment, timed) for moment in every]
-    first, last = min(places), max(places)
+    positions = [_position(moment, timed) for moment in every]
+    first, last = min(positions), max(positions)
     width = last - first or 1.0
 
     def x(moment):
-        return 100 * (_place(moment, timed) - first) / width
+        return 100 * (_position(moment, timed) - first) / width
 
     low, high = (100 - 100 * edge for edge in result.open_range)
     return {
@@ -185,7 +185,7 @@ def _plot(result, kept):
             for track in result.tracks
             for points in _lines(track, x)
         ],
-        "places": [(x(h.moment), 100 - 100 * h.moment.score) for h in kept],
+        "positions": [(x(h.moment), 100 - 100 * h.moment.score) for h in kept],
         "low": low,
         "high": high,
         "first": min(every, key=lambda m: m.frame_index),
@@ -193,24 +193,25 @@ def _plot(result, kept):
     }
 
 
-def _place(moment, timed):
+def _position(moment, timed):
     return moment.time if timed else float(moment.frame_index)
 
 
 def _lines(track: Track, x):
     """Yields a track's lines as SVG points, broken where the face was away."""
-    places = np.array([x(moment) for moment in track.moments])
-    steps = np.diff(places)
+    positions = np.array([x(moment) for moment in track.moments])
+    steps = np.diff(positions)
     breaks = np.arange(0)
     if len(steps):
         breaks = np.flatnonzero(steps > _GAP * np.median(steps)) + 1
-    stretch = max(math.ceil(len(places) / _POINTS), 1)
-    for part in np.split(np.arange(len(places)), breaks):
+    stretch = max(math.ceil(len(positions) / _POINTS), 1)
+    for part in np.split(np.arange(len(positions)), breaks):
         # The highest of a stretch, as a peak is what one looks for.
         stretches = (part[i : i + stretch] for i in range(0, len(part), stretch))
         peaks = [max(s, key=lambda i: track.moments[i].score) for s in stretches]
         yield " ".join(
-            f"{places[i]:.2f},{100 - 100 * track.moments[i].score:.2f}" for i in peaks
+            f"{positions[i]:.2f},{100 - 100 * track.moments[i].score:.2f}"
+            for i in peaks
         )
 
 
@@ -218,27 +219,30 @@ def _color(number):
     return METHODS[number] if number < len(METHODS) else GREY
 
 
-def moment(highlight: Highlight, found: Explanation, model: ScoringModel) -> str:
+def moment(highlight: Highlight, explanation: Explanation, model: ScoringModel) -> str:
     """Returns what a moment's score rests on."""
-    told = highlight.moment
-    figures = [(plots.face_figure(found), "the face, the heat map and the attention")]
-    if found.bands is not None:
-        figures.append((plots.bands_figure(found.bands), "what each DCT band adds"))
-    spectrum = plots.spectrum_figure(found.curve, model.reference)
+    figures = [
+        (plots.face_figure(explanation), "the face, the heat map and the attention")
+    ]
+    if explanation.bands is not None:
+        figures.append(
+            (plots.bands_figure(explanation.bands), "what each DCT band adds")
+        )
+    spectrum = plots.spectrum_figure(explanation.curve, model.reference)
     figures.append((spectrum, "the spectrum of the face"))
     return render(
         "app/moment.html.j2",
-        moment=told,
+        moment=highlight.moment,
         face=highlight.face.track + 1,
         whole=data_uri(highlight.preview, "jpeg") if highlight.preview else "",
-        place=_box(highlight) if highlight.preview else "",
-        told=_told(highlight),
-        silent=found.heatmap is None,
+        frame_style=_box(highlight) if highlight.preview else "",
+        facts=_moment_facts(highlight),
+        silent=explanation.heatmap is None,
         figures=[(alt, data_uri(plots.encoded(f), "png")) for f, alt in figures],
     )
 
 
-def _told(highlight):
+def _moment_facts(highlight):
     moment, quality = highlight.moment, highlight.face.quality
     rows = [
         ("Picture", str(moment.frame_index)),

@@ -127,9 +127,9 @@ def _read_card(path: Path) -> Card:
         layout = reader(str(values.get("layout")))
         unknown = {*values} - known | {*values.get("options", {})} - {*layout.OPTIONS}
         missing = {"title", "layout", "folder", "source", "licence"} - {*values}
-        for keys, told in ((unknown, "unknown keys"), (missing, "without the keys")):
+        for keys, problem in ((unknown, "unknown keys"), (missing, "without the keys")):
             if keys:
-                raise DataError(f"{told} {', '.join(sorted(keys))}")
+                raise DataError(f"{problem} {', '.join(sorted(keys))}")
         _check_types(values)
         values["options"] = {**layout.OPTIONS, **values.get("options", {})}
         return Card(name=path.stem, **values)
@@ -187,35 +187,35 @@ def find_root(card: Card, roots: list[str | Path]) -> Path:
     Raises:
         DataError: If none holds it; the message says whom to ask for it.
     """
-    is_here = functools.partial(reader(card.layout).is_here, card=card)
+    matches = functools.partial(reader(card.layout).matches, card=card)
     if card.path:
-        if not is_here(card.path):
+        if not matches(card.path):
             raise DataError(
-                f"Expected {reader(card.layout).place(card)} in {card.path}. Received: "
-                "a folder without."
+                f"Expected {reader(card.layout).expected_path(card)} in {card.path}. "
+                "Received: a folder without."
             )
         return card.path
     own, common = [], []
     for root in map(str, roots):
-        name, separator, place = root.partition("=")
+        name, separator, path = root.partition("=")
         if separator and name in {*card_names(), card.name}:
-            own += [place] if name == card.name else []
+            own += [path] if name == card.name else []
         else:
             common.append(root)
-    looked = []
+    searched = []
     for root in own or common:
         folder = Path(root).expanduser()
-        looked.append(root if folder.exists() else f"{root} (which is not there)")
+        searched.append(root if folder.exists() else f"{root} (which is not there)")
         for candidate in (folder / card.folder, folder):
-            if is_here(candidate):
+            if matches(candidate):
                 return candidate
-    told = ", ".join(looked) or (
+    locations = ", ".join(searched) or (
         f"nowhere: no --data-root and no SFCL_DATA for {card.name}"
     )
     raise DataError(
-        f"Expected {card.title} in a data root. Looked in: {told}. "
+        f"Expected {card.title} in a data root. Looked in: {locations}. "
         f"Obtain it from {card.source} ({card.licence}), unpack it so that "
-        f"`{reader(card.layout).place(card)}` exists, and give the folder by "
+        f"`{reader(card.layout).expected_path(card)}` exists, and give the folder by "
         "--data-root or SFCL_DATA. Without data, try `--dataset demo`."
     )
 

@@ -202,9 +202,9 @@ def _make_pair(folder: Path, settings: DemoSettings, pair: tuple[str, str]) -> N
             crf: folder.joinpath(*parts, f"c{crf}", "videos") for crf in settings.crfs
         }
 
-    def save(frames, name, folders):
-        for crf, place in folders.items():
-            _write(place / f"{name}.mp4", frames, crf, settings.fps)
+    def save(frames, name, directories):
+        for crf, directory in directories.items():
+            _write(directory / f"{name}.mp4", frames, crf, settings.fps)
 
     clips = {}
     for name in pair:
@@ -218,8 +218,8 @@ def _make_pair(folder: Path, settings: DemoSettings, pair: tuple[str, str]) -> N
         masks_folder = folder.joinpath(*parts, "masks", "videos")
         for target, source in (pair, pair[::-1]):
             name = f"{target}_{source}"
-            places = [*videos(*parts).values(), masks_folder]
-            if all((place / f"{name}.mp4").exists() for place in places):
+            directories = [*videos(*parts).values(), masks_folder]
+            if all((directory / f"{name}.mp4").exists() for directory in directories):
                 continue
             frames, masks = forge(
                 method, clips[target], clips[source], rng(target, 2, source, number)

@@ -134,13 +134,13 @@ def displacement(points: np.ndarray, bumps: np.ndarray) -> np.ndarray:
 def make_person(rng: np.random.Generator) -> Person:
     """Draws a person."""
     bumps = []
-    for name, places in _FEATURES.items():
+    for name, positions in _FEATURES.items():
         limits = np.asarray(_VARIATION[name])
         # A draw away from 0: few people have the average face.
         change = limits * rng.choice((-1, 1), 4) * rng.uniform(0.35, 1, 4)
-        for side, place in enumerate(places):
+        for side, position in enumerate(positions):
             wobble = 1 + 0.15 * rng.uniform(-1, 1, 4)
-            bumps.append([*place, *change * wobble * (1 - 2 * side, 1, 1, 1)])
+            bumps.append([*position, *change * wobble * (1 - 2 * side, 1, 1, 1)])
     # The whole face, wider or longer.
     bumps.append([224, 125, 48, 0, 0, *rng.uniform(-0.14, 0.14, 2)])
     return Person(
@@ -223,8 +223,8 @@ def _expressions(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
     }
     bumps = []
     for name, motion in motions.items():
-        for side, place in enumerate(_FEATURES[name]):
-            row = np.stack([*(zero + number for number in place), *motion], -1)
+        for side, position in enumerate(_FEATURES[name]):
+            row = np.stack([*(zero + number for number in position), *motion], -1)
             row[:, 3] *= 1 - 2 * side
             bumps.append(row)
     return np.stack(bumps, 1)

@@ -31,7 +31,7 @@ def group_by_name(videos: Sequence[Video]) -> list[str]:
     by turns, a fake is linked by what its name begins with alone: its target.
     """
     reals = {video.path.stem for video in videos if not video.label}
-    known = reals | {_parts(stem)[0] for stem in reals if _tells(_parts(stem)[0])}
+    known = reals | {_parts(stem)[0] for stem in reals if _has_digit(_parts(stem)[0])}
     counts = collections.Counter(
         part for video in videos for part in set(_parts(video.path.stem))
     )
@@ -63,19 +63,19 @@ def _beginnings(stem: str, known: set[str]) -> list[str]:
         for match in reversed(list(_DELIMITERS.finditer(stem)))
         if match.start()
     ]
-    found = [name for name in (stem, *starts, *parts) if name in known]
-    return list(dict.fromkeys(found))
+    names = [name for name in (stem, *starts, *parts) if name in known]
+    return list(dict.fromkeys(names))
 
 
 def _parts(stem: str) -> list[str]:
     return [part for part in _DELIMITERS.split(stem) if part] or [stem]
 
 
-def _tells(part: str) -> bool:
+def _has_digit(part: str) -> bool:
     return any(character.isdigit() for character in part)
 
 
-def deal(groups: Sequence[str], labels: Sequence[int]) -> list[str]:
+def assign_splits(groups: Sequence[str], labels: Sequence[int]) -> list[str]:
     """Deals groups to the splits, reals and fakes alike about 80 : 10 : 10.
 
     Groups of reals, of fakes and of both are dealt apart, in an order that their names
@@ -97,43 +97,43 @@ def deal(groups: Sequence[str], labels: Sequence[int]) -> list[str]:
     for group in sorted(sizes, key=_digest):
         kinds.setdefault(frozenset(classes[group]), []).append(group)
     splits: dict[str, str] = {}
-    have: dict[str, set[int]] = {split: set() for split in SPLITS}
+    covered: dict[str, set[int]] = {split: set() for split in SPLITS}
     # Those of both classes first: they are worth most where there are few.
     for kind in sorted(kinds, key=lambda kind: (-len(kind), sorted(kind))):
-        dealt = _dealt(kinds[kind], sizes)
-        _spare(dealt, kinds[kind], [s for s in SPLITS if not kind <= have[s]])
-        for split in dealt.values():
-            have[split] |= kind
-        splits |= dealt
+        assigned = _assign(kinds[kind], sizes)
+        _spare(assigned, kinds[kind], [s for s in SPLITS if not kind <= covered[s]])
+        for split in assigned.values():
+            covered[split] |= kind
+        splits |= assigned
     return [splits[group] for group in groups]
 
 
-def _dealt(groups: Sequence[str], sizes) -> dict[str, str]:
+def _assign(groups: Sequence[str], sizes) -> dict[str, str]:
     """Gives val and test their shares of the files, from groups that are not large."""
     total = sum(sizes[group] for group in groups)
     room = {split: share * total for split, share in _SHARES.items()}
-    dealt = {}
+    assigned = {}
     for group in groups:
         size = sizes[group]
         # Half of it at least must fit, so that the shares are met in the mean.
         fitting = [split for split in room if size / 2 <= room[split]]
         split = fitting[0] if fitting and size <= 0.1 * total else "train"
-        dealt[group] = split
+        assigned[group] = split
         if split in room:
             room[split] -= size
-    return dealt
+    return assigned
 
 
-def _spare(dealt: dict[str, str], groups: Sequence[str], lacking: list[str]) -> None:
+def _spare(assigned: dict[str, str], groups: Sequence[str], lacking: list[str]) -> None:
     """Moves a group each to the splits that lack its kind, where one can be spared."""
     for split in lacking:
-        counts = collections.Counter(dealt.values())
+        counts = collections.Counter(assigned.values())
         if counts[split]:
             continue
-        giver = max(SPLITS, key=lambda other: counts[other])
-        if counts[giver] > 1:
-            moved = next(g for g in reversed(groups) if dealt[g] == giver)
-            dealt[moved] = split
+        donor = max(SPLITS, key=lambda other: counts[other])
+        if counts[donor] > 1:
+            moved = next(g for g in reversed(groups) if assigned[g] == donor)
+            assigned[moved] = split
 
 
 def _digest(group: str) -> str:
@@ -164,13 +164,15 @@ def with_splits(videos: Iterable[Video]) -> list[Video]:
     for video, group in zip(videos, groups, strict=True):
         if video.split:
             given.setdefault(group, set()).add(video.split)
-    open_ = [
+    unassigned = [
         (video, group)
         for video, group in zip(videos, groups, strict=True)
         if not video.split and group not in given
     ]
-    dealt = deal([group for _, group in open_], [video.label for video, _ in open_])
-    splits = {v.video_id: s for (v, _), s in zip(open_, dealt, strict=True)}
+    assigned = assign_splits(
+        [group for _, group in unassigned], [video.label for video, _ in unassigned]
+    )
+    splits = {v.video_id: s for (v, _), s in zip(unassigned, assigned, strict=True)}
     return [
         video
         if video.split

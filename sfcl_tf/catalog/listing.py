@@ -57,8 +57,8 @@ class Listing:
         unlisted: Files and folders beside them that are not looked at.
         left_out: Those that belong to no split, such as fakes whose two people
             stand in different ones.
-        whole: All that are there, in order, where `videos` are a choice of them: of
-            methods, or of so many a split.
+        all_videos: All that are there, in order, where `videos` are a choice of them:
+            of methods, or of so many a split.
         methods: Manipulation methods of the whole data set.
     """
 
@@ -66,21 +66,21 @@ class Listing:
     missing: tuple[Video, ...] = ()
     unlisted: tuple[Path, ...] = ()
     left_out: tuple[Video, ...] = ()
-    whole: tuple[Video, ...] = ()
+    all_videos: tuple[Video, ...] = ()
     methods: tuple[str, ...] = ()
 
     def split(self, name: str) -> tuple[Video, ...]:
         """Returns the videos of one split."""
         return tuple(video for video in self.videos if video.split == name)
 
-    def only(self, splits: Iterable[str]) -> "Listing":
+    def of_splits(self, splits: Iterable[str]) -> "Listing":
         """Returns the listing without the other splits."""
         splits = set(splits)
         return dataclasses.replace(
             self,
             videos=tuple(v for v in self.videos if v.split in splits),
             missing=tuple(v for v in self.missing if v.split in splits),
-            whole=tuple(v for v in self.whole if v.split in splits),
+            all_videos=tuple(v for v in self.all_videos if v.split in splits),
         )
 
     def of_methods(self, methods: Iterable[str]) -> "Listing":
@@ -97,7 +97,7 @@ class Listing:
             self,
             videos=tuple(filter(taken, self.videos)),
             missing=tuple(filter(taken, self.missing)),
-            whole=self.whole or self.videos,
+            all_videos=self.all_videos or self.videos,
         )
 
     def limited(self, count: int) -> "Listing":
@@ -111,14 +111,16 @@ class Listing:
             for video in self.split(split):
                 queues.setdefault(video.method, []).append(video)
             in_turns = sorted(
-                (place, number, video.video_id)
+                (position, number, video.video_id)
                 for number, queue in enumerate(queues.values())
-                for place, video in enumerate(queue)
+                for position, video in enumerate(queue)
             )
             kept |= {video_id for _, _, video_id in in_turns[:count]}
         videos = tuple(v for v in self.videos if v.video_id in kept)
-        whole = self.whole or self.videos
-        return dataclasses.replace(self, videos=videos, missing=(), whole=whole)
+        all_videos = self.all_videos or self.videos
+        return dataclasses.replace(
+            self, videos=videos, missing=(), all_videos=all_videos
+        )
 
 
 def identity_leaks(videos: Iterable[Video]) -> dict[str, tuple[str, ...]]:
@@ -128,9 +130,9 @@ def identity_leaks(videos: Iterable[Video]) -> dict[str, tuple[str, ...]]:
         for identity in video.sources:
             splits.setdefault(identity, set()).add(video.split)
     return {
-        identity: tuple(split for split in SPLITS if split in found)
-        for identity, found in splits.items()
-        if len(found) > 1
+        identity: tuple(split for split in SPLITS if split in seen)
+        for identity, seen in splits.items()
+        if len(seen) > 1
     }
 
 

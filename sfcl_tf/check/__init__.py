@@ -73,7 +73,7 @@ def check(
     *,
     read: bool = True,
     deep: bool = False,
-    whole: bool = False,
+    complete: bool = False,
     workers: int = 1,
     timeout: float = 600.0,
     on_file: Callable[[int, int], None] | None = None,
@@ -87,7 +87,7 @@ def check(
         records: The folder for all records.
         read: Opens every file; otherwise only lists and records are looked at.
         deep: Reads every record as well.
-        whole: Whether the collection is complete though the lists name more, as the
+        complete: Whether the collection is complete though the lists name more, as the
             demo's is.
         workers: Processes that read files.
         timeout: Seconds after which a file is given up.
@@ -106,12 +106,12 @@ def check(
         except DataError as error:
             findings.append(_unreadable_list(error))
         else:
-            if whole:
+            if complete:
                 listing = dataclasses.replace(listing, missing=())
             collection = Collection(card, root, listing, data)
             findings += _of_collection(collection, read, workers, timeout, on_file)
     folder = records_folder(card, Settings.of(data), records)
-    prepared, found = _of_records(card, root, listing, data, folder, deep)
+    prepared, record_findings = _of_records(card, root, listing, data, folder, deep)
     return Report(
         card.name,
         card.title,
@@ -119,7 +119,7 @@ def check(
         folder if prepared else None,
         len(listing.videos),
         read and root is not None,
-        (*findings, *found),
+        (*findings, *record_findings),
     )
 
 
@@ -179,13 +179,13 @@ def _facts(report, listed) -> FileFacts:
 def _of_collection(collection, read, workers, timeout, on_file) -> list[Finding]:
     videos = collection.listing.videos
     if not videos:
-        place = reader(collection.card.layout).place(collection.card)
+        expected = reader(collection.card.layout).expected_path(collection.card)
         return [
             Finding(
                 "no_videos",
                 "error",
                 f"No videos of {collection.card.title}.",
-                f"They belong into `{place}`.",
+                f"They belong into `{expected}`.",
             )
         ]
     findings = [finding for rule in LIST_RULES for finding in rule(collection)]
@@ -203,8 +203,8 @@ def _of_records(card, root, listing, data, folder, deep):
         return True, [Finding("damaged_manifest", "error", str(error), step)]
     if manifest is None:
         step = "`sfcl prepare` with the same options does it."
-        told = "Not prepared with these settings: nothing is known of faces."
-        return False, [Finding("no_records", "info", told, step)]
+        message = "Not prepared with these settings: nothing is known of faces."
+        return False, [Finding("no_records", "info", message, step)]
     manifest = manifest.of_methods(data.methods)
     findings: list[Finding] = []
     if listing.videos:

@@ -25,7 +25,7 @@ class Collection:
     listing: Listing
     data: DataConfig
 
-    def place(self, path: Path) -> str:
+    def relative_path(self, path: Path) -> str:
         """Returns a path as it is told: below the collection where it lies there."""
         try:
             return str(path.relative_to(self._folder))

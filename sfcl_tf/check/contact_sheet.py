@@ -106,22 +106,22 @@ def _example(pipeline, video, versions):
     crops = [("as stored", f"{len(crop)} px", crop)]
     for epoch in range(versions):
         crop, drawn = pipeline.training_crop(record, 0, tf.constant(epoch, tf.int64))
-        crops.append((f"epoch {epoch + 1}", _told(drawn), crop.numpy()))
+        crops.append((f"epoch {epoch + 1}", _describe(drawn), crop.numpy()))
     return video, int(record["frame_index"]), crops
 
 
-def _told(drawn):
+def _describe(drawn):
     """Names the ops that were applied, with their value."""
     words = []
     for name, (applied, arguments) in drawn.items():
         if applied:
             values = arguments[0].numpy().ravel() if arguments else []
             # Unbroken between name and value.
-            words.append("\xa0".join([name, *map(_short, values)]))
+            words.append("\xa0".join([name, *map(_format, values)]))
     return "\n".join(textwrap.wrap("  ".join(words), LINE)) or "as stored"
 
 
-def _short(value):
+def _format(value):
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
@@ -164,9 +164,9 @@ def _draw(examples, title):
             weight="bold",
             color=COLORS[label],
         )
-        for column, (name, told, crop) in enumerate(crops):
+        for column, (name, caption, crop) in enumerate(crops):
             axes = figure.add_subplot(grid[0, column])
-            _draw_crop(axes, crop, name, told, COLORS[label])
+            _draw_crop(axes, crop, name, caption, COLORS[label])
             axes = figure.add_subplot(grid[1, column])
             bands = _draw_bands(axes, spectra[row][column], norm)
         axes = figure.add_subplot(grid[:, -1])
@@ -181,10 +181,10 @@ def _draw(examples, title):
     return figure
 
 
-def _draw_crop(axes, crop, name, told, color):
+def _draw_crop(axes, crop, name, caption, color):
     axes.imshow(crop)
     axes.set_title(name)
-    axes.set_xlabel(told, fontsize=6.5)
+    axes.set_xlabel(caption, fontsize=6.5)
     axes.set(xticks=(), yticks=())
     axes.spines[:].set(visible=True, color=color, linewidth=2)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sfcl_tf.check.collection import Collection
 from sfcl_tf.check.findings import Finding, Severity, number, share
-from sfcl_tf.check.survey import FileFacts, alike_places
+from sfcl_tf.check.survey import FileFacts, duplicate_groups
 from sfcl_tf.faces.finder import MIN_FACE
 
 Facts = Sequence[FileFacts]
@@ -17,7 +17,7 @@ Facts = Sequence[FileFacts]
 
 def unreadable_files(collection: Collection, facts: Facts) -> Iterator[Finding]:
     """Files that cannot be opened, or of which no frame decodes."""
-    bad = [found for found in facts if found.problem]
+    bad = [f for f in facts if f.problem]
     if bad:
         yield Finding(
             "unreadable_files",
@@ -25,7 +25,7 @@ def unreadable_files(collection: Collection, facts: Facts) -> Iterator[Finding]:
             f"{share(len(bad), len(facts), 'file')} cannot be read.",
             "Get them again. `ffprobe FILE` tells more; if all of them fail, look "
             "whether the disk is mounted and the archives were unpacked whole.",
-            tuple(f"{_place(collection, f)}: {_reason(f)}" for f in bad),
+            tuple(f"{_path(collection, f)}: {_reason(f)}" for f in bad),
             {"unreadable": len(bad), "files": len(facts)},
         )
 
@@ -37,17 +37,17 @@ def duplicates(collection: Collection, facts: Facts) -> Iterator[Finding]:
         "duplicates_across_splits": [],
         "duplicates": [],
     }
-    for group in alike_places(facts):
-        videos = [facts[place].video for place in group]
+    for group in duplicate_groups(facts):
+        videos = [facts[index].video for index in group]
         if len({video.label for video in videos}) > 1:
             kind = "duplicates_of_both_labels"
         elif len({video.split for video in videos}) > 1:
             kind = "duplicates_across_splits"
         else:
             kind = "duplicates"
-        places = (f"{collection.place(v.path)} ({v.split})" for v in videos)
-        kinds[kind].append(" = ".join(places))
-    told: dict[str, tuple[Severity, str, str]] = {
+        paths = (f"{collection.relative_path(v.path)} ({v.split})" for v in videos)
+        kinds[kind].append(" = ".join(paths))
+    texts: dict[str, tuple[Severity, str, str]] = {
         "duplicates_of_both_labels": (
             "error",
             "under both labels, byte by byte the same",
@@ -64,7 +64,7 @@ def duplicates(collection: Collection, facts: Facts) -> Iterator[Finding]:
             "Remove the copies: they count twice in training and in results.",
         ),
     }
-    for kind, (severity, message, step) in told.items():
+    for kind, (severity, message, step) in texts.items():
         if kinds[kind]:
             message = f"{number(len(kinds[kind]), 'file')} {message}."
             figures = {"groups": len(kinds[kind])}
@@ -77,7 +77,7 @@ def compression(collection: Collection, facts: Facts) -> Iterator[Finding]:
     videos = [f for f in facts if not f.problem and not f.video.is_image]
     if wanted is None or not videos:
         return
-    unknown = [found for found in videos if found.crf is None]
+    unknown = [f for f in videos if f.crf is None]
     wrong = [f for f in videos if f.crf is not None and abs(f.crf - wanted) > 0.01]
     if wrong:
         yield Finding(
@@ -89,7 +89,7 @@ def compression(collection: Collection, facts: Facts) -> Iterator[Finding]:
             "Get them again from the authors, or leave them out: a detector of "
             "frequencies would learn the compression.",
             tuple(
-                f"{_place(collection, f)}: crf {f.crf:g} instead of {wanted:g}"
+                f"{_path(collection, f)}: crf {f.crf:g} instead of {wanted:g}"
                 for f in wrong
             ),
             {"expected": wanted, "differing": len(wrong), "videos": len(videos)},
@@ -100,7 +100,7 @@ def compression(collection: Collection, facts: Facts) -> Iterator[Finding]:
             "info",
             f"{share(len(unknown), len(videos), 'video')} whose streams do not "
             f"tell how they were compressed (expected: crf {wanted:g}).",
-            details=tuple(_place(collection, found) for found in unknown),
+            details=tuple(_path(collection, f) for f in unknown),
             figures={"unknown": len(unknown), "videos": len(videos)},
         )
 
@@ -109,7 +109,7 @@ def pixel_formats(collection: Collection, facts: Facts) -> Iterator[Finding]:
     """The format of pixels against that of the card."""
     wanted = collection.card.pixel_format
     videos = [f for f in facts if not f.problem and not f.video.is_image]
-    wrong = [found for found in videos if found.pixel_format != wanted]
+    wrong = [f for f in videos if f.pixel_format != wanted]
     if wanted and wrong:
         yield Finding(
             "pixel_format_differs",
@@ -119,7 +119,7 @@ def pixel_formats(collection: Collection, facts: Facts) -> Iterator[Finding]:
             "encoded again by somebody.",
             "Get them again from the authors: halved chroma and a second compression "
             "change the spectrum that a detector looks at.",
-            tuple(f"{_place(collection, f)}: {f.pixel_format}" for f in wrong),
+            tuple(f"{_path(collection, f)}: {f.pixel_format}" for f in wrong),
             {"expected": wanted, "differing": len(wrong), "videos": len(videos)},
         )
 
@@ -138,7 +138,7 @@ def few_frames(collection: Collection, facts: Facts) -> Iterator[Finding]:
             "Prepare with fewer --frames if that is most of them; remove those of a "
             "single frame.",
             tuple(
-                f"{_place(collection, f)}: {number(f.frames, 'frame')}" for f in short
+                f"{_path(collection, f)}: {number(f.frames, 'frame')}" for f in short
             ),
             {"wanted": wanted, "short": len(short), "videos": len(videos)},
         )
@@ -157,15 +157,15 @@ def small_pictures(collection: Collection, facts: Facts) -> Iterator[Finding]:
             f"pixels: faces are likely under the {MIN_FACE} that are needed.",
             "Get them at their original size; enlarging them adds nothing. If they "
             "are face crops already, prepare with --faces full.",
-            tuple(f"{_place(collection, f)}: {f.width}x{f.height}" for f in small),
+            tuple(f"{_path(collection, f)}: {f.width}x{f.height}" for f in small),
             {"least": least, "small": len(small), "files": len(facts)},
         )
 
 
 def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
     """What the files are: counts, sizes, lengths, formats."""
-    read = [found for found in facts if not found.problem]
-    videos = [found for found in read if not found.video.is_image]
+    read = [f for f in facts if not f.problem]
+    videos = [f for f in read if not f.video.is_image]
     if not read:
         return
     ranges: dict[str, list[float]] = {
@@ -181,10 +181,10 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
         if values:
             low, middle, high = np.percentile(values, [0, 50, 100]).tolist()
             figures[name] = {"min": low, "median": middle, "max": high}
-            told = (
+            text = (
                 f"{low:g}" if low == high else f"{low:g} to {high:g}, median {middle:g}"
             )
-            details.append(f"{name}: {told}")
+            details.append(f"{name}: {text}")
     for name, texts in {
         "pixel format": [f.pixel_format for f in read],
         "codec": [f.codec for f in read],
@@ -193,11 +193,11 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
         common = collections.Counter(texts).most_common()
         figures[name] = dict(common)
         if common:
-            told = ", ".join(f"{value} {count:,}" for value, count in common[:6])
+            text = ", ".join(f"{value} {count:,}" for value, count in common[:6])
             more = f" and {len(common) - 6} others" if len(common) > 6 else ""
-            details.append(f"{name}: {told}{more}")
+            details.append(f"{name}: {text}{more}")
     images = len(read) - len(videos)
-    size = sum(found.size for found in read)
+    size = sum(f.size for f in read)
     counts = [number(len(videos), "video")] if videos else []
     counts += [number(images, "image")] if images else []
     amount = f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
@@ -206,16 +206,16 @@ def summary(collection: Collection, facts: Facts) -> Iterator[Finding]:
     yield Finding("summary", "info", message, "", tuple(details), figures)
 
 
-def _place(collection: Collection, found: FileFacts) -> str:
-    return collection.place(found.video.path)
+def _path(collection: Collection, file: FileFacts) -> str:
+    return collection.relative_path(file.video.path)
 
 
-def _reason(found: FileFacts) -> str:
+def _reason(file: FileFacts) -> str:
     """Returns what is wrong, in short: the path stands before it already."""
-    if not found.size and found.video.path.is_file():
+    if not file.size and file.video.path.is_file():
         return "empty"
-    system = re.search(r"\[Errno \d+\] ([^:)]+)", found.problem)
+    system = re.search(r"\[Errno \d+\] ([^:)]+)", file.problem)
     if system:
         return system[1]
-    path = found.video.path
-    return " ".join(found.problem.replace(str(path), path.name).split())
+    path = file.video.path
+    return " ".join(file.problem.replace(str(path), path.name).split())

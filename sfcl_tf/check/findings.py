@@ -62,8 +62,8 @@ class Report:
     @property
     def counts(self) -> dict[str, int]:
         """Number of findings by severity."""
-        found = [finding.severity for finding in self.findings]
-        return {severity: found.count(severity) for severity in SEVERITIES}
+        severities = [finding.severity for finding in self.findings]
+        return {severity: severities.count(severity) for severity in SEVERITIES}
 
     @property
     def sound(self) -> bool:

@@ -10,7 +10,7 @@ from sfcl_tf.check.findings import Finding, number, share
 
 # Their lists come with this software and tell what the whole data set holds. Those
 # of the others lie in the collection, and tell what it holds itself.
-_LISTS_OF_OURS = ("faceforensics",)
+_BUNDLED_LISTS = ("faceforensics",)
 _LEAST_SHARE = 0.05
 _WORDS = (
     {"real", "reals", "original", "originals", "pristine", "genuine", "authentic"},
@@ -27,13 +27,13 @@ def missing_files(collection: Collection) -> Iterator[Finding]:
     missing = collection.listing.missing
     if not missing:
         return
-    files = [collection.place(video.path) for video in missing]
+    files = [collection.relative_path(video.path) for video in missing]
     figures = {
         "missing": len(missing),
         "named": len(collection.named),
         "files": files,
     }
-    if collection.card.layout not in _LISTS_OF_OURS:
+    if collection.card.layout not in _BUNDLED_LISTS:
         yield Finding(
             "missing_files",
             "error",
@@ -64,8 +64,8 @@ def _parts_there(collection: Collection) -> Iterator[str]:
     for method in sorted({method for method, _ in named}, key=lambda m: (m != REAL, m)):
         parts = [(method, split) for split in SPLITS if named[method, split]]
         if any(there[part] < named[part] for part in parts):
-            told = (f"{part[1]} {there[part]:,} of {named[part]:,}" for part in parts)
-            yield f"{method}: {', '.join(told)}"
+            counts = (f"{part[1]} {there[part]:,} of {named[part]:,}" for part in parts)
+            yield f"{method}: {', '.join(counts)}"
 
 
 def unlisted_files(collection: Collection) -> Iterator[Finding]:
@@ -79,7 +79,7 @@ def unlisted_files(collection: Collection) -> Iterator[Finding]:
             "others cannot be used: no list names them, they are neither video nor "
             "image, or are in no folder called real, fake, train, val or test.",
             "Add them to the list, rename or remove them.",
-            tuple(collection.place(path) for path in unlisted),
+            tuple(collection.relative_path(path) for path in unlisted),
             {"unlisted": len(unlisted)},
         )
 
@@ -93,7 +93,7 @@ def left_out(collection: Collection) -> Iterator[Finding]:
             "info",
             f"{number(len(crossing), 'video')} left out: their people stand in both "
             "train and val.",
-            details=tuple(collection.place(video.path) for video in crossing),
+            details=tuple(collection.relative_path(video.path) for video in crossing),
             figures={"left_out": len(crossing)},
         )
 
@@ -105,18 +105,20 @@ def published_counts(collection: Collection) -> Iterator[Finding]:
     published = collection.card.published
     differing, figures = [], {}
     for part in ("", *SPLITS):
-        told = published.get(part, {}) if part else published
+        expected = published.get(part, {}) if part else published
         listed = collection.listing.split(part) if part else collection.listing.videos
         videos = listed if part else (*listed, *collection.listing.left_out)
         fakes = sum(video.label for video in videos)
-        found = {"real": len(videos) - fakes, "fake": fakes, "videos": len(videos)}
-        for kind, count in found.items():
-            if kind not in told:
+        counts = {"real": len(videos) - fakes, "fake": fakes, "videos": len(videos)}
+        for kind, count in counts.items():
+            if kind not in expected:
                 continue
             name = f"{part} {kind}".strip()
-            figures[name] = {"published": told[kind], "found": count}
-            if count != told[kind]:
-                differing.append(f"{name}: {count:,} there, {told[kind]:,} published")
+            figures[name] = {"published": expected[kind], "found": count}
+            if count != expected[kind]:
+                differing.append(
+                    f"{name}: {count:,} there, {expected[kind]:,} published"
+                )
     if differing:
         yield Finding(
             "published_counts",
@@ -128,15 +130,15 @@ def published_counts(collection: Collection) -> Iterator[Finding]:
             figures,
         )
     elif figures:
-        told = ", ".join(f"{v['found']:,} {name}" for name, v in figures.items())
+        text = ", ".join(f"{v['found']:,} {name}" for name, v in figures.items())
         yield Finding(
-            "published_counts", "info", f"As published: {told}.", figures=figures
+            "published_counts", "info", f"As published: {text}.", figures=figures
         )
 
 
 def class_balance(collection: Collection) -> Iterator[Finding]:
     """Reals and fakes of each split."""
-    figures, details, lacking, alone = {}, [], [], []
+    figures, details, lacking, single = {}, [], [], []
     for split in SPLITS:
         methods = collections.Counter(
             video.method for video in collection.listing.split(split) if video.label
@@ -144,13 +146,13 @@ def class_balance(collection: Collection) -> Iterator[Finding]:
         fakes = methods.total()
         reals = len(collection.listing.split(split)) - fakes
         figures[split] = {"real": reals, "fake": fakes, "methods": dict(methods)}
-        told = ", ".join(f"{name} {count:,}" for name, count in methods.items())
-        more = f" ({told})" if len(methods) > 1 else ""
+        text = ", ".join(f"{name} {count:,}" for name, count in methods.items())
+        more = f" ({text})" if len(methods) > 1 else ""
         details.append(f"{split}: {reals:,} real, {fakes:,} fake{more}")
         if not reals + fakes:
             lacking.append(f"{split}: nothing")
         elif not min(reals, fakes):
-            alone.append((split, "fake" if fakes else "real"))
+            single.append((split, "fake" if fakes else "real"))
         elif min(reals, fakes) < _LEAST_SHARE * (reals + fakes):
             lacking.append(f"{split}: {reals:,} real, {fakes:,} fake")
     labels = {video.label for video in collection.listing.videos}
@@ -162,17 +164,17 @@ def class_balance(collection: Collection) -> Iterator[Finding]:
             f"Every file is {kind}.",
             "Nothing can be learnt or measured without the other kind.",
         )
-    elif alone:
+    elif single:
         yield Finding(
             "one_class_split",
             "error",
-            f"{number(len(alone), 'split')} with files of one class alone.",
+            f"{number(len(single), 'split')} with files of one class alone.",
             "Add files of the other class to it, or give splits by folders named "
             "train, val and test or by a CSV: without both, nothing is learnt from "
             "train, no epoch is chosen and no score calibrated by val, and test has no "
             "AUC.",
-            tuple(f"{split}: every file is {kind}" for split, kind in alone),
-            dict(alone),
+            tuple(f"{split}: every file is {kind}" for split, kind in single),
+            dict(single),
         )
     if lacking:
         yield Finding(
@@ -218,18 +220,18 @@ def label_polarity(collection: Collection) -> Iterator[Finding]:
     """Labels against the names of the folders that the files lie in."""
     named, against = 0, []
     for video in collection.named:
-        place = collection.place(video.path)
-        if place.startswith("/"):
+        path = collection.relative_path(video.path)
+        if path.startswith("/"):
             continue  # what is above a collection's folder says nothing of its labels
-        folders = place.lower().split("/")[:-1]
+        folders = path.lower().split("/")[:-1]
         words = {word for name in folders for word in re.split(r"[^a-z]+", name)}
         says_real, says_fake = (bool(words & known) for known in _WORDS)
         if says_real == says_fake:
             continue
         named += 1
         if says_fake != bool(video.label):
-            told = "fake" if video.label else "real"
-            against.append(f"{place}: labelled {told}")
+            label = "fake" if video.label else "real"
+            against.append(f"{path}: labelled {label}")
     if against:
         inverted = 2 * len(against) > named
         yield Finding(

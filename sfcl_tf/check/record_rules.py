@@ -35,7 +35,7 @@ def out_of_date(collection: Collection, manifest: Manifest) -> Iterator[Finding]
             f"{number(len(moved), 'video')} have another label or split by now than "
             "when they were prepared.",
             "Run `sfcl prepare` again: it prepares these anew.",
-            tuple(collection.place(video.path) for video in moved),
+            tuple(collection.relative_path(video.path) for video in moved),
             {"videos": len(moved)},
         )
     if waiting:
@@ -45,7 +45,7 @@ def out_of_date(collection: Collection, manifest: Manifest) -> Iterator[Finding]
             f"{share(len(waiting), len(collection.listing.videos), 'video')} "
             "are not prepared.",
             "Run `sfcl prepare` again: it goes on where it stopped.",
-            tuple(collection.place(video.path) for video in waiting),
+            tuple(collection.relative_path(video.path) for video in waiting),
             {"waiting": len(waiting), "videos": len(collection.listing.videos)},
         )
 
@@ -62,12 +62,12 @@ def failed_videos(manifest: Manifest) -> Iterator[Finding]:
         if not failed:
             continue
         counts = collections.Counter(STATUSES[report["status"]] for report in failed)
-        told = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
         yield Finding(
             "failed_videos" if severity == "error" else "faceless_videos",
             severity,
             f"{share(len(failed), len(manifest.videos), 'video')} gave no "
-            f"records: {told}.",
+            f"records: {reasons}.",
             "Get these files again and prepare once more, or remove them."
             if severity == "error"
             else "Look at some of them. Faces that the detector misses can be given "
@@ -117,8 +117,8 @@ def unreadable_records(manifest: Manifest) -> Iterator[Finding]:
             damaged.append(f"{report['shard']}: record {count + 1}: {reason}")
             continue
         if count != report["records"]:
-            told = f"{count} records instead of {report['records']}"
-            damaged.append(f"{report['shard']}: {told}")
+            difference = f"{count} records instead of {report['records']}"
+            damaged.append(f"{report['shard']}: {difference}")
     yield from _damaged(manifest, damaged, "unreadable_records")
 
 
@@ -162,19 +162,19 @@ def coverage(manifest: Manifest) -> Iterator[Finding]:
             continue
         mean = {label: sum(s) / len(s) for label, s in shares.items() if s}
         figures[split] = {("real", "fake")[label]: m for label, m in mean.items()}
-        told = ", ".join(f"{k} {100 * m:.1f} %" for k, m in figures[split].items())
-        details.append(f"{split}: {told}")
+        text = ", ".join(f"{k} {100 * m:.1f} %" for k, m in figures[split].items())
+        details.append(f"{split}: {text}")
         yield from _biased(split, shares, figures[split])
-    told = "Frames with a face, mean of each split's videos."
-    yield Finding("coverage", "info", told, "", tuple(details), figures)
+    text = "Frames with a face, mean of each split's videos."
+    yield Finding("coverage", "info", text, "", tuple(details), figures)
 
 
 def _biased(split: str, shares, mean) -> Iterator[Finding]:
     if len(mean) < 2 or abs(mean["real"] - mean["fake"]) < _MOST_DIFFERENCE:
         return
     values = [*shares[0], *shares[1]]
-    found = separation(values, [0] * len(shares[0]) + [1] * len(shares[1]))
-    if found and found.p <= CHANCE:
+    result = separation(values, [0] * len(shares[0]) + [1] * len(shares[1]))
+    if result and result.p <= CHANCE:
         yield Finding(
             "coverage_bias",
             "warning",

@@ -45,31 +45,31 @@ def separation(
         class, or one value, only.
 
     Example:
-        >>> found = separation(["a"] * 10 + ["b"] * 10, [0] * 10 + [1] * 10)
-        >>> found.accuracy, found.p < 0.001
+        >>> result = separation(["a"] * 10 + ["b"] * 10, [0] * 10 + [1] * 10)
+        >>> result.accuracy, result.p < 0.001
         (1.0, True)
-        >>> found = separation([1, 2, 3, 4], [0, 0, 1, 1])
-        >>> found.accuracy, found.p > 0.1
+        >>> result = separation([1, 2, 3, 4], [0, 0, 1, 1])
+        >>> result.accuracy, result.p > 0.1
         (1.0, True)
     """
     label = np.asarray(labels, int)
     ordered = not any(isinstance(value, str) for value in values)
-    unique, place = np.unique(np.asarray(values), return_inverse=True)
+    unique, inverse = np.unique(np.asarray(values), return_inverse=True)
     if len(unique) < 2 or len(set(label.tolist())) < 2:
         return None
-    totals = np.bincount(place)
-    fakes = np.bincount(place, weights=label).astype(int)
+    totals = np.bincount(inverse)
+    fakes = np.bincount(inverse, weights=label).astype(int)
     by_value = sorted(zip(totals, unique, fakes, strict=True), key=lambda v: -v[0])
     counts = {str(name): (int(n - f), int(f)) for n, name, f in by_value}
     if len(totals) > _MOST_VALUES:
         totals, fakes = _joined(totals, fakes, ordered)
-    found = _distance(totals, fakes[None], ordered)[0]
-    accuracy = min((1 + float(found)) / 2, 1.0)
+    distance = _distance(totals, fakes[None], ordered)[0]
+    accuracy = min((1 + float(distance)) / 2, 1.0)
     if accuracy < least:
         return None
     rng = np.random.default_rng(0)  # the same collection gives the same report
     drawn = rng.multivariate_hypergeometric(totals, label.sum(), _DRAWS)
-    as_good = int(np.sum(_distance(totals, drawn, ordered) >= found - 1e-9))
+    as_good = int(np.sum(_distance(totals, drawn, ordered) >= distance - 1e-9))
     return Separation(accuracy, (1 + as_good) / (1 + _DRAWS), counts)
 
 

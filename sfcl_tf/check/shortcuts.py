@@ -40,7 +40,7 @@ CHANCE = 0.001
 """A balanced accuracy that labels dealt out at random reach more often is chance."""
 _VALUES_SHOWN = 3
 
-Told: TypeAlias = dict[str, tuple[str, Separation]]
+Separations: TypeAlias = dict[str, tuple[str, Separation]]
 """For each fact: against which fakes, and how well."""
 
 
@@ -50,29 +50,29 @@ def shortcuts(collection: Collection, facts: Sequence[FileFacts]) -> Iterator[Fi
     A warning from a balanced accuracy of 60 %, an error from 95 %: only a warning,
     however, where no picture shows the fact.
     """
-    groups = _groups([found for found in facts if not found.problem])
-    told = _telling(groups, IN_THE_PICTURES)
-    if told:
-        name, (group, best) = next(iter(told.items()))
+    groups = _groups([file for file in facts if not file.problem])
+    separations = _separations(groups, IN_THE_PICTURES)
+    if separations:
+        name, (group, best) = next(iter(separations.items()))
         yield _finding(
             "shortcuts",
             "error" if best.accuracy >= ERROR else "warning",
             "The files give their labels away: whoever knows nothing but the "
-            f"{name} tells real from {_against(group)} with a balanced accuracy of "
+            f"{name} tells real from {_group_name(group)} with a balanced accuracy of "
             f"{100 * best.accuracy:.0f} %.",
             "Get both classes from the same source, or encode both alike before "
             "preparing. Results on this data would say little about faces.",
-            told,
+            separations,
         )
-    told = _telling(groups, AROUND_THEM)
-    if told:
+    separations = _separations(groups, AROUND_THEM)
+    if separations:
         yield _finding(
             "made_differently",
             "warning",
-            f"Reals and fakes differ in {' and '.join(told)}: no picture shows that, "
-            "but they were not made alike.",
+            f"Reals and fakes differ in {' and '.join(separations)}: no picture shows "
+            "that, but they were not made alike.",
             "Look for what else differs between the two, such as an encoding more.",
-            told,
+            separations,
         )
 
 
@@ -87,44 +87,46 @@ def _groups(read: list[FileFacts]) -> dict[str, list[FileFacts]]:
     return groups
 
 
-def _telling(groups: dict[str, list[FileFacts]], facts: Facts) -> Told:
+def _separations(groups: dict[str, list[FileFacts]], facts: Facts) -> Separations:
     """Returns the facts that tell labels, best first, each for the worst group."""
-    worst: Told = {}
+    worst: Separations = {}
     for name, fact in facts.items():
         for group, files in groups.items():
             values, labels = [fact(f) for f in files], [f.video.label for f in files]
-            found = separation(values, labels, WARNING)
-            if found is None or found.p > CHANCE:
+            result = separation(values, labels, WARNING)
+            if result is None or result.p > CHANCE:
                 continue
-            if name not in worst or found.accuracy > worst[name][1].accuracy:
-                worst[name] = group, found
+            if name not in worst or result.accuracy > worst[name][1].accuracy:
+                worst[name] = group, result
     return dict(sorted(worst.items(), key=lambda item: -item[1][1].accuracy))
 
 
-def _finding(code, severity, message, step, told: Told) -> Finding:
-    details = (_detail(name, group, found) for name, (group, found) in told.items())
+def _finding(code, severity, message, step, separations: Separations) -> Finding:
+    details = (
+        _detail(name, group, result) for name, (group, result) in separations.items()
+    )
     figures = {
         name: {
             "against": group or "all fakes",
-            "balanced_accuracy": found.accuracy,
-            "p": found.p,
-            "real_and_fake": {v: list(pair) for v, pair in found.counts.items()},
+            "balanced_accuracy": result.accuracy,
+            "p": result.p,
+            "real_and_fake": {v: list(pair) for v, pair in result.counts.items()},
         }
-        for name, (group, found) in told.items()
+        for name, (group, result) in separations.items()
     }
     return Finding(code, severity, message, step, tuple(details), figures)
 
 
-def _against(group: str) -> str:
+def _group_name(group: str) -> str:
     return group or "fake"
 
 
-def _detail(name: str, group: str, found: Separation) -> str:
-    common = list(found.counts.items())[:_VALUES_SHOWN]
+def _detail(name: str, group: str, result: Separation) -> str:
+    common = list(result.counts.items())[:_VALUES_SHOWN]
     values = "; ".join(f"{v}: {real} real, {fake} fake" for v, (real, fake) in common)
-    more = len(found.counts) - len(common)
+    more = len(result.counts) - len(common)
     tail = f"; {more} more" if more else ""
     return (
-        f"{name}, real against {_against(group)}: {100 * found.accuracy:.0f} % "
+        f"{name}, real against {_group_name(group)}: {100 * result.accuracy:.0f} % "
         f"({values}{tail})"
     )

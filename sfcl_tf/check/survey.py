@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.catalog.listing import Video
-from sfcl_tf.system.processes import run_apart
+from sfcl_tf.system.processes import run_in_processes
 
 _DIGEST_BYTES = 1 << 20
 
@@ -22,8 +22,8 @@ class FileFacts:
         video: The file.
         problem: Why it cannot be read; empty where it can.
         size: In bytes.
-        digest: Equal for equal files, and for equal files only where `whole`.
-        whole: Whether all of the file went into `digest`, not only its ends.
+        digest: Equal for equal files, and for equal files only where `fully_hashed`.
+        fully_hashed: Whether all of the file went into `digest`, not only its ends.
         frames: Frames that the stream holds.
         width: Of the first frame as shown, in pixels.
         height: Of the first frame as shown, in pixels.
@@ -42,7 +42,7 @@ class FileFacts:
     problem: str = ""
     size: int = 0
     digest: str = ""
-    whole: bool = False
+    fully_hashed: bool = False
     frames: int = 0
     width: int = 0
     height: int = 0
@@ -80,50 +80,50 @@ def survey(
     """
     videos = tuple(videos)
     facts = [FileFacts(video) for video in videos]
-    jobs = [functools.partial(look_at, video) for video in videos]
-    ended = run_apart(jobs, workers, timeout, _ready_to_look)
+    jobs = [functools.partial(inspect_file, video) for video in videos]
+    ended = run_in_processes(jobs, workers, timeout, _warm_up)
     for done, outcome in enumerate(ended, 1):
-        failed = FileFacts(videos[outcome.place], outcome.reason)
-        facts[outcome.place] = outcome.result or failed
+        failed = FileFacts(videos[outcome.index], outcome.reason)
+        facts[outcome.index] = outcome.result or failed
         if on_file:
             on_file(done, len(videos))
-    alike = [place for group in alike_places(facts) for place in group]
-    alike = [place for place in alike if not facts[place].whole]
-    again = [functools.partial(_digest, facts[place].video.path) for place in alike]
-    for outcome in run_apart(again, workers, timeout, _ready_to_look):
-        place, digest = alike[outcome.place], outcome.result or ""
-        facts[place] = dataclasses.replace(
-            facts[place], digest=digest, whole=bool(digest)
+    indices = [index for group in duplicate_groups(facts) for index in group]
+    indices = [index for index in indices if not facts[index].fully_hashed]
+    digests = [functools.partial(_digest, facts[index].video.path) for index in indices]
+    for outcome in run_in_processes(digests, workers, timeout, _warm_up):
+        index, digest = indices[outcome.index], outcome.result or ""
+        facts[index] = dataclasses.replace(
+            facts[index], digest=digest, fully_hashed=bool(digest)
         )
     return tuple(facts)
 
 
-def alike_places(facts: Iterable[FileFacts]) -> list[list[int]]:
-    """Returns the places of files with one digest, two or more together."""
+def duplicate_groups(facts: Iterable[FileFacts]) -> list[list[int]]:
+    """Returns the indices of files with one digest, two or more together."""
     groups: dict[str, list[int]] = {}
-    for place, found in enumerate(facts):
-        if found.digest:
-            groups.setdefault(found.digest, []).append(place)
+    for index, file in enumerate(facts):
+        if file.digest:
+            groups.setdefault(file.digest, []).append(index)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _ready_to_look() -> None:
+def _warm_up() -> None:
     import sfcl_tf.media.footage  # noqa: F401
 
 
-def look_at(video: Video) -> FileFacts:
+def inspect_file(video: Video) -> FileFacts:
     """Opens one file, and decodes its first frame."""
     from sfcl_tf.media.footage import is_still
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     try:
-        found["size"] = video.path.stat().st_size
-        found["whole"] = found["size"] <= 2 * _DIGEST_BYTES
-        found["digest"] = _digest(video.path, ends=True) if found["size"] else ""
-        found |= _image(video.path) if is_still(video.path) else _video(video.path)
+        values["size"] = video.path.stat().st_size
+        values["fully_hashed"] = values["size"] <= 2 * _DIGEST_BYTES
+        values["digest"] = _digest(video.path, ends=True) if values["size"] else ""
+        values |= _image(video.path) if is_still(video.path) else _video(video.path)
     except Exception as error:  # damaged files raise whatever a decoder meets
-        found["problem"] = str(error) or type(error).__name__
-    return FileFacts(video, **found)
+        values["problem"] = str(error) or type(error).__name__
+    return FileFacts(video, **values)
 
 
 def _digest(path: Path, ends: bool = False) -> str:
@@ -175,7 +175,7 @@ def _image(path: Path) -> dict:
 
     facts, picture = read_image(path)
     height, width = picture.size
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "frames": 1,
         "width": width,
         "height": height,
@@ -186,10 +186,10 @@ def _image(path: Path) -> dict:
     with Image.open(path) as image:
         tables = getattr(image, "quantization", None)
         if tables:  # what a detector of block DCT sees before anything else
-            found["quantisation"] = round(sum(tables[0]) / 64, 1)
+            values["quantisation"] = round(sum(tables[0]) / 64, 1)
             sampling = JpegImagePlugin.get_sampling(image)
-            found["pixel_format"] += " " + _SAMPLING.get(sampling, "other chroma")
-    return found
+            values["pixel_format"] += " " + _SAMPLING.get(sampling, "other chroma")
+    return values
 
 
 _SAMPLING = {-1: "grey", 0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}

@@ -64,19 +64,19 @@ def main(argv=None) -> int:
         return 0
     except OSError as error:
         if error.errno != errno.ENOSPC or args.debug:
-            return _tell_bug(args, error)
-        told = f" ({error.filename})" if error.filename else ""
+            return _report_bug(args, error)
+        file = f" ({error.filename})" if error.filename else ""
         print(
-            f"sfcl: Expected space on the disk. Received: none left{told}. Make room "
+            f"sfcl: Expected space on the disk. Received: none left{file}. Make room "
             "and run the same command again.",
             file=sys.stderr,
         )
         return 3
     except Exception as error:
-        return _tell_bug(args, error)
+        return _report_bug(args, error)
 
 
-def _tell_bug(args, error):
+def _report_bug(args, error):
     if args.debug:
         traceback.print_exc()
     print(

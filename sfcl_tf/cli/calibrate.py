@@ -30,12 +30,12 @@ def run(args):
     sources = options.sources(args)
     with sfcl_tf.Run.open(args.run_dir) as run:
         sfcl_tf.calibrate(run, sources=sources, progress=ConsoleProgress())
-        _say_what_is_older(run)
+        _list_outdated(run)
 
 
-def _say_what_is_older(run):
+def _list_outdated(run):
     """Names what was made with the calibration before, and how to make it anew."""
-    place, folder = run.place, run.folder
+    location, folder = run.location, run.folder
     made = [
         (version, f"--version {version.name}")
         for version in sorted((folder / files.SAVED_MODELS).glob("[0-9]*"))
@@ -45,12 +45,12 @@ def _say_what_is_older(run):
     ]
     for path, how in made:
         say(
-            f"{place / path.relative_to(folder)} carries the calibration before. "
-            f"Make it anew: sfcl export {place} {how}"
+            f"{location / path.relative_to(folder)} carries the calibration before. "
+            f"Make it anew: sfcl export {location} {how}"
         )
     say(
         "So do exports elsewhere (--to, --kit). Figures of evaluations and results of "
-        f"`sfcl detect` are by it until made anew: sfcl evaluate {place}"
+        f"`sfcl detect` are by it until made anew: sfcl evaluate {location}"
     )
 
 

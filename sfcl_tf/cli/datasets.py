@@ -24,7 +24,7 @@ def run(args):
         facts = Table.grid(padding=(0, 2))
         facts.add_row("from", card.source)
         facts.add_row("licence", card.licence)
-        facts.add_row("lies at", reader(card.layout).place(card))
+        facts.add_row("lies at", reader(card.layout).expected_path(card))
         console.print(Padding(facts, (0, 0, 1, 2)))
     say(
         "Of your own: `sfcl prepare ./DIR` with DIR/real and DIR/fake, videos or\n"

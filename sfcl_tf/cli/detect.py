@@ -103,7 +103,7 @@ def run(args):
         detector = _detector(args, model, display.note)
         with detector:
             results = _examine_all(args, files, sampling, detector, display)
-        _tell(args, results, detector, display)
+        _print_summary(args, results, detector, display)
     return _exit_code(results, args.fail_on_fake)
 
 
@@ -297,7 +297,7 @@ def _write_index(folder, store):
     write_index(folder / "index.html", rows)
 
 
-def _tell(args, results, detector, display):
+def _print_summary(args, results, detector, display):
     from sfcl_tf.cli.show_detect import counts
     from sfcl_tf.detect.report import limits
 

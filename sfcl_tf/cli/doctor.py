@@ -54,8 +54,8 @@ def run(args):
     table = Table(title="sfcl doctor", title_justify="left", title_style="bold")
     for column in ("check", "state", "found"):
         table.add_column(column)
-    for name, state, found in rows:
-        table.add_row(name, state, found)
+    for name, state, detail in rows:
+        table.add_row(name, state, detail)
     console.print(table)
     failed = [name for name, state, _ in rows if state == "MISSING"]
     if failed:
@@ -100,8 +100,8 @@ def _devices():
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    found = f"{len(gpus)} GPU, {os.cpu_count()} CPU cores"
-    return found if gpus else f"{found} (TF_CPP_MIN_LOG_LEVEL=0 tells why no GPU)"
+    text = f"{len(gpus)} GPU, {os.cpu_count()} CPU cores"
+    return text if gpus else f"{text} (TF_CPP_MIN_LOG_LEVEL=0 tells why no GPU)"
 
 
 def _codecs():

@@ -96,17 +96,17 @@ def _evaluate(args, run, sources):
     scored, failed = [], []
     for choice in _choices(args):
         try:
-            found = sfcl_tf.evaluate(
+            evaluation = sfcl_tf.evaluate(
                 run,
                 split=args.split,
                 sources=sources,
                 progress=ConsoleProgress(),
                 **choice,
             )
-            scored.append(found)
+            scored.append(evaluation)
             if validation is not None:
-                at = threshold_at(run, found, validation, args.fpr)
-                _say_threshold(at, args.fpr)
+                at = threshold_at(run, evaluation, validation, args.fpr)
+                _print_threshold(at, args.fpr)
         except SfclError as error:
             if len(args.dataset or ()) < 2:
                 raise
@@ -114,7 +114,7 @@ def _evaluate(args, run, sources):
             say(f"{choice['dataset']}: {error}")
     if len(scored) > 1:
         show.results(pool(run, scored))
-        say(f"Pooled      {run.place / files.results('pooled')}")
+        say(f"Pooled      {run.location / files.results('pooled')}")
     if failed:
         say(
             f"Not evaluated: {len(failed)} of {len(args.dataset)} data sets, see above."
@@ -135,13 +135,13 @@ def _choices(args):
     return [{"dataset": name, **common} for name in args.dataset or [None]]
 
 
-def _say_threshold(found, rate):
+def _print_threshold(point, rate):
     for level in ("frame", "video"):
         say(
-            f"Threshold   by {level} {found[level]['threshold']:.4f} (calibrated "
+            f"Threshold   by {level} {point[level]['threshold']:.4f} (calibrated "
             f"score) reaches {percent(rate)} % of the validation split's reals; "
-            f"here {percent(found[level]['tpr'])} % of the fakes and "
-            f"{percent(found[level]['fpr'])} % of the reals."
+            f"here {percent(point[level]['tpr'])} % of the fakes and "
+            f"{percent(point[level]['fpr'])} % of the reals."
         )
 
 
@@ -149,7 +149,7 @@ def _compare(args, first, second, sources):
     from sfcl_tf.workflow.compare import compare
     from sfcl_tf.workflow.evaluate import Choice
 
-    found = compare(
+    comparison = compare(
         first,
         second,
         choices=[Choice(**choice) for choice in _choices(args)],
@@ -157,5 +157,5 @@ def _compare(args, first, second, sources):
         sources=sources,
         progress=ConsoleProgress(),
     )
-    console.print(show.comparison(found.data, found.one, found.two))
-    say(f"Comparison  {found.file}, {found.plot}")
+    console.print(show.comparison(comparison.data, comparison.one, comparison.two))
+    say(f"Comparison  {comparison.file}, {comparison.plot}")

@@ -69,7 +69,7 @@ def run(args):
         say(f"Kit {args.kit}: {len(files)} files. Begin with {args.kit}/README.md.")
     if not args.run_dir:
         return
-    found = sfcl_tf.export(
+    export = sfcl_tf.export(
         args.run_dir,
         to=f"{args.kit}/models/{MODEL_NAME}" if args.kit else args.to,
         format=args.format,
@@ -79,7 +79,7 @@ def run(args):
         progress=ConsoleProgress(),
     )
     kind = "SavedModel" if args.format == "savedmodel" else "Engine"
-    say(f"{kind} {found.path}{found.told}")
+    say(f"{kind} {export.path}{export.note}")
 
 
 def _check(args):

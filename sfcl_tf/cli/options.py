@@ -7,7 +7,7 @@ from pathlib import Path
 from sfcl_tf.config.presets import PRESETS
 from sfcl_tf.detect.load import newest_run
 from sfcl_tf.system.errors import UsageError
-from sfcl_tf.system.storage import is_remote, location
+from sfcl_tf.system.storage import is_remote, parse_location
 from sfcl_tf.workflow.configure import configure
 from sfcl_tf.workflow.sources import Sources, not_local
 
@@ -257,5 +257,5 @@ def new_file(text: str, option: str, ending: str = "") -> Path:
 
 
 def runs(args):
-    """Returns the folder for runs; see `sfcl_tf.system.storage.location`."""
-    return location(args.runs or os.environ.get("SFCL_RUNS") or "runs")
+    """Returns the folder for runs; see `sfcl_tf.system.storage.parse_location`."""
+    return parse_location(args.runs or os.environ.get("SFCL_RUNS") or "runs")

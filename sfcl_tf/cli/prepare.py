@@ -66,12 +66,12 @@ def run(args):
                 "Expected --enrich without --split, --limit and --dry-run. Received "
                 "both. All records of the data set get the feature."
             )
-        found = enrich(config, args.enrich, sources=sources, progress=progress)
-        return DataError.exit_code if found.failed else 0
+        result = enrich(config, args.enrich, sources=sources, progress=progress)
+        return DataError.exit_code if result.failed else 0
     sources.require(config.data)
     if args.dry_run:
         listing = list_collection(config, sources, args.split, args.limit, progress)
-        _tell(config.data, sources, listing)
+        _print_plan(config.data, sources, listing)
         return 0
     import_tensorflow()
     prepare(
@@ -84,15 +84,15 @@ def run(args):
     return 0
 
 
-def _tell(data, sources, listing):
+def _print_plan(data, sources, listing):
     """Prints what would be prepared, and how much room it would take."""
     card, settings = load_card(data.dataset), Settings.of(data)
     shown = table("Would prepare", "split", "real", "fake", "of them to do")
     for split in SPLITS:
-        part = listing.only((split,))
+        part = listing.of_splits((split,))
         if part.videos:
             fakes = sum(video.label for video in part.videos)
-            waiting = pending(card, part, settings, sources.place)
+            waiting = pending(card, part, settings, sources.records_path)
             counts = (len(part.videos) - fakes, fakes, waiting)
             shown.add_row(split, *map(str, counts))
     console.print(shown)

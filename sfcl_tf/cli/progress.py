@@ -58,16 +58,16 @@ class ConsoleProgress(Progress):
         if not run.has(files.CALIBRATION):
             say(
                 "Not calibrated: verdicts are by a threshold of 0.5. Find the run's "
-                f"own on its validation split: sfcl calibrate {run.place}"
+                f"own on its validation split: sfcl calibrate {run.location}"
             )
-        say(f"Predictions {run.place / files.predictions(evaluation.name)}")
+        say(f"Predictions {run.location / files.predictions(evaluation.name)}")
         if evaluation.name == files.OWN_TEST:
-            say(f"Report      {run.place / files.REPORT}")
+            say(f"Report      {run.location / files.REPORT}")
         else:
-            say(f"Plots       {run.place / files.plots(evaluation.name)}")
+            say(f"Plots       {run.location / files.plots(evaluation.name)}")
 
     def finished(self, run, results):
         """Prints what came out, and where it lies."""
         show.results(results)
-        show.paths(run.place, results)
+        show.paths(run.location, results)
         say(f"Done in {time.perf_counter() - self._started:.0f} s.")

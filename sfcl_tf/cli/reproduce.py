@@ -17,7 +17,7 @@ from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, progress, say
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.config import to_toml
-from sfcl_tf.models import with_found_weights
+from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.reproduce import tables
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import DataError, UsageError
@@ -82,7 +82,7 @@ def _table(args, config, folder):
     # Else each training would tell it, after hours of preparation.
     sources = options.sources(args)
     sources.require(config.data)
-    config = dataclasses.replace(config, model=with_found_weights(config.model))
+    config = dataclasses.replace(config, model=with_resolved_weights(config.model))
     import_tensorflow()
     _ready(args, config, sources)  # once, for all
     table = tables.TABLES[args.what]
@@ -90,7 +90,7 @@ def _table(args, config, folder):
     passed = ["--config", str(folder / files.CONFIG), "--dataset", args.dataset]
     for root in args.data_root:
         passed += ["--data-root", root]
-    passed += ["--records", str(sources.place), "--demo-dir", args.demo_dir]
+    passed += ["--records", str(sources.records_path), "--demo-dir", args.demo_dir]
     if args.devices:
         passed += ["--devices", args.devices]
     trainings = tables.plan(table, range(args.seeds))
@@ -103,22 +103,22 @@ def _table(args, config, folder):
             done = trainings.index(training) + 1
             minutes = (time.monotonic() - begun) / 60
             left = minutes / done * (len(trainings) - done)
-            told = f"AUC {percent(auc)} %" if error is None else f"failed: {error}"
+            outcome = f"AUC {percent(auc)} %" if error is None else f"failed: {error}"
             say(
-                f"{done} of {len(trainings)}: {training.name}: {told}; "
+                f"{done} of {len(trainings)}: {training.name}: {outcome}; "
                 f"{minutes:.0f} min so far, about {left:.0f} left"
             )
             if error is not None:
                 failed.append(training.name)
 
         say(f"{len(trainings)} trainings, each with a log in {folder}.")
-        found = tables.collect(
+        aucs = tables.collect(
             table,
             trainings,
             lambda training: tables.train_in_process(training, folder, passed),
             on_done,
         )
-    text = tables.write_table(folder, args.what, table, found, _setup(config))
+    text = tables.write_table(folder, args.what, table, aucs, _setup(config))
     console.print(text, markup=False, highlight=False)
     say(f"Written {folder / args.what}.md, .csv and .tex")
     if failed:

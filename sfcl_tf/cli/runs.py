@@ -11,7 +11,7 @@ from sfcl_tf.cli.console import console, percent, say, table
 from sfcl_tf.evaluation.plots import plot_curves, save
 from sfcl_tf.runs import Run, files
 from sfcl_tf.system.errors import DataError, ModelError, UsageError
-from sfcl_tf.system.storage import is_remote, location
+from sfcl_tf.system.storage import is_remote, parse_location
 
 
 def add_arguments(parser):
@@ -31,22 +31,22 @@ def run(args):
     """Runs the subcommand."""
     plot = options.new_file(args.plot, "--plot", ".png") if args.plot else None
     folder = options.runs(args)
-    places = [location(text) for text in args.run_dir]
-    if any(map(is_remote, [folder, *places])):
+    paths = [parse_location(text) for text in args.run_dir]
+    if any(map(is_remote, [folder, *paths])):
         raise UsageError("Expected runs in a folder. Received: a URL. Copy them here.")
-    if not places:
-        places = sorted(folder.glob("*")) if folder.is_dir() else []
-        places = [path for path in places if (path / files.CONFIG).is_file()]
-    if not places:
+    if not paths:
+        paths = sorted(folder.glob("*")) if folder.is_dir() else []
+        paths = [path for path in paths if (path / files.CONFIG).is_file()]
+    if not paths:
         raise DataError(
             f"Expected runs in {folder}. Received: none. Make one by `sfcl train`, or "
             "name another folder by --runs."
         )
-    found = [_read(path) for path in places]
-    found.sort(key=lambda row: -1 if row["auc"] is None else row["auc"], reverse=True)
-    console.print(_table(found))
+    rows = [_read(path) for path in paths]
+    rows.sort(key=lambda row: -1 if row["auc"] is None else row["auc"], reverse=True)
+    console.print(_table(rows))
     if plot:
-        _draw(found, plot)
+        _draw(rows, plot)
         say(f"Curves {plot}, {plot.with_suffix('.svg')}")
 
 

@@ -41,19 +41,19 @@ def results(values) -> None:
                 percent(row["auc"]),
                 _interval(
                     row.get("intervals", {}).get("auc"),
-                    told="videos_real" in row and row["auc"] is not None,
+                    measured="videos_real" in row and row["auc"] is not None,
                 ),
                 *(percent(row[k]) for k in ("acc", "balanced_acc", "eer")),
                 str(row["n"]),
             )
         shown.add_section()
     console.print(shown)
-    _say_verdicts(values)
+    _print_verdicts(values)
     if "baseline" in values:
-        _say_baseline(values["baseline"])
+        _print_baseline(values["baseline"])
 
 
-def _say_verdicts(values):
+def _print_verdicts(values):
     calibration = Calibration.from_dict(values["calibration"])
     if why := calibration.why:
         say(f"Verdicts    all uncertain: not calibrated, {why}.")
@@ -73,26 +73,27 @@ def _say_verdicts(values):
     )
 
 
-def _say_baseline(found):
-    if "differences" in found:
+def _print_baseline(baseline):
+    if "differences" in baseline:
         say(
-            f"Baseline    none was trained alike; {found['model']} ({found['run']}) "
-            f"comes closest: {'; '.join(found['differences'])}."
+            f"Baseline    none was trained alike; {baseline['model']} "
+            f"({baseline['run']}) comes closest: "
+            f"{'; '.join(baseline['differences'])}."
         )
         return
-    frame = found["frame"]
+    frame = baseline["frame"]
     if frame["difference"] is None:
         return
-    told = f"{100 * frame['difference']:+.2f}"
+    difference = f"{100 * frame['difference']:+.2f}"
     say(
-        f"Baseline    {found['model']} ({found['run']}): frame AUC "
-        f"{percent(frame['two'])}; the difference is {told} points "
-        f"(95 % interval {_interval(frame['interval'], ' to ', told=True)}), on "
-        f"{found['n']} frames."
+        f"Baseline    {baseline['model']} ({baseline['run']}): frame AUC "
+        f"{percent(frame['two'])}; the difference is {difference} points "
+        f"(95 % interval {_interval(frame['interval'], ' to ', measured=True)}), on "
+        f"{baseline['n']} frames."
     )
 
 
-def comparison(found, one: str, two: str):
+def comparison(comparisons, one: str, two: str):
     """Returns the table of a paired comparison, in percent."""
     shown = table(
         f"AUC of {one} against {two}, in %",
@@ -104,7 +105,7 @@ def comparison(found, one: str, two: str):
         "95 % interval",
         "n",
     )
-    for name, figures in found.items():
+    for name, figures in comparisons.items():
         for level in ("frame", "video"):
             row = figures[level]
             difference = row["difference"]
@@ -114,7 +115,7 @@ def comparison(found, one: str, two: str):
                 percent(row["one"]),
                 percent(row["two"]),
                 "n/a" if difference is None else f"{100 * difference:+.2f}",
-                _interval(row["interval"], " to ", told=difference is not None),
+                _interval(row["interval"], " to ", measured=difference is not None),
                 str(figures["n"]) if level == "frame" else "",
             )
         if figures["left_out"]:
@@ -124,18 +125,18 @@ def comparison(found, one: str, two: str):
     return shown
 
 
-def _interval(pair, between="-", *, told=False):
+def _interval(pair, between="-", *, measured=False):
     """Formats an interval; without one, why, where it would be told of more videos."""
     if not pair:
-        return "too few" if told else "n/a"
+        return "too few" if measured else "n/a"
     return f"{100 * pair[0]:.1f}{between}{100 * pair[1]:.1f}"
 
 
-def paths(place, values) -> None:
+def paths(location, values) -> None:
     """Prints where everything of a run lies."""
-    say(f"Run         {place}")
-    say(f"Report      {place / files.REPORT}")
-    say(f"Predictions {place / files.predictions(files.OWN_TEST)}")
+    say(f"Run         {location}")
+    say(f"Report      {location / files.REPORT}")
+    say(f"Predictions {location / files.predictions(files.OWN_TEST)}")
     if export := values.get("export"):
         say(
             f"SavedModel  {export['path']} (differs from Keras by at most "

@@ -13,21 +13,21 @@ _INDENT = " " * 9
 _WIDEST = 100
 
 
-def report(found) -> None:
+def report(result) -> None:
     """Prints a `sfcl_tf.check.findings.Report`."""
-    say(found.title)
-    if found.root:
-        say(f"  {number(found.videos, 'video or image', 'videos and images')}")
-        say(f"  in {found.root}")
-    if found.records:
-        say(f"  records in {found.records}")
-    if found.root and not found.read:
+    say(result.title)
+    if result.root:
+        say(f"  {number(result.videos, 'video or image', 'videos and images')}")
+        say(f"  in {result.root}")
+    if result.records:
+        say(f"  records in {result.records}")
+    if result.root and not result.read:
         say("  --quick: no file was opened")
-    for finding in found.findings:
+    for finding in result.findings:
         say("")
         show_finding(finding)
     say("")
-    _verdict(found)
+    _verdict(result)
 
 
 def show_finding(finding) -> None:
@@ -35,10 +35,10 @@ def show_finding(finding) -> None:
     head, *rest = _wrapped(finding.message)
     style = "" if finding.severity == "info" else "bold"
     tag = f"{finding.severity.upper():<{len(_INDENT)}}"
-    told = Text.assemble((tag, _STYLES[finding.severity]), (head, style))
+    text = Text.assemble((tag, _STYLES[finding.severity]), (head, style))
     for line in rest:
-        told.append(f"\n{_INDENT}{line}", style)
-    console.print(told, soft_wrap=True)
+        text.append(f"\n{_INDENT}{line}", style)
+    console.print(text, soft_wrap=True)
     for detail in finding.details[:_DETAILS_SHOWN]:
         say(f"{_INDENT}- {detail}")
     more = len(finding.details) - _DETAILS_SHOWN
@@ -51,15 +51,15 @@ def show_finding(finding) -> None:
             say(f"{_INDENT}   {line}")
 
 
-def _verdict(found) -> None:
-    counts = found.counts
-    told = ", ".join(
+def _verdict(result) -> None:
+    counts = result.counts
+    text = ", ".join(
         number(counts[kind], kind) for kind in ("error", "warning") if counts[kind]
     )
     if counts["error"]:
-        line, style = f"Not fit for use as it is: {told}.", "bold red"
+        line, style = f"Not fit for use as it is: {text}.", "bold red"
     elif counts["warning"]:
-        line, style = f"Fit for use, with care: {told}.", "bold yellow"
+        line, style = f"Fit for use, with care: {text}.", "bold yellow"
     else:
         line, style = "Nothing wrong was found.", "bold green"
     console.print(Text(line, style=style), soft_wrap=True)

@@ -125,9 +125,9 @@ def _line(result):
     score = "  -  " if result.score is None else f"{result.score:.3f}"
     line.append(f"{score}  ", style="not bold default")
     faces = len(result.tracks)
-    told = f"{faces} face{'s' * (faces != 1)}" if result.pictures else ""
+    count = f"{faces} face{'s' * (faces != 1)}" if result.pictures else ""
     seen = f"{result.pictures_with_face}/{result.pictures}" if result.pictures else ""
-    line.append(f"{told:<8} {seen:>9}  ", style="not bold default")
+    line.append(f"{count:<8} {seen:>9}  ", style="not bold default")
     line.append(printable(result.source), style="not bold default")
     if result.reason:
         line.append(f"  {printable(result.reason)}", style="not bold dim")
@@ -148,5 +148,5 @@ def head() -> None:
 def counts(results) -> str:
     """Returns how many files there are of each verdict."""
     words = [(r.verdict or r.status).replace("_", " ") for r in results]
-    told = [f"{words.count(word)} {word}" for word in dict.fromkeys(sorted(words))]
-    return f"{len(words)} file{'s' * (len(words) != 1)}: {', '.join(told)}."
+    parts = [f"{words.count(word)} {word}" for word in dict.fromkeys(sorted(words))]
+    return f"{len(words)} file{'s' * (len(words) != 1)}: {', '.join(parts)}."

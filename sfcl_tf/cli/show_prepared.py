@@ -28,12 +28,12 @@ def show_coverage(manifest) -> None:
         if not videos:
             continue
         wanted = sum(v["frames_wanted"] for v in videos)
-        found = sum(v["frames_with_face"] for v in videos)
+        detected = sum(v["frames_with_face"] for v in videos)
         fakes = sum(v["label"] for v in videos)
         shown.add_row(
             split,
-            *map(str, (len(videos), len(videos) - fakes, fakes, wanted, found)),
-            f"{100 * found / wanted:.1f}" if wanted else "n/a",
+            *map(str, (len(videos), len(videos) - fakes, fakes, wanted, detected)),
+            f"{100 * detected / wanted:.1f}" if wanted else "n/a",
             str(sum(v["records"] for v in videos)),
         )
     console.print(shown)
@@ -46,9 +46,9 @@ def _show_reasons(manifest) -> None:
     counts = collections.Counter(v["status"] for v in manifest.videos)
     if set(counts) - {"ok"} or manifest.missing:
         by_reason = table("What became of the videos", "reason", "videos")
-        for status, told in STATUSES.items():
+        for status, meaning in STATUSES.items():
             if counts[status]:
-                by_reason.add_row(told, str(counts[status]))
+                by_reason.add_row(meaning, str(counts[status]))
         if manifest.missing:
             by_reason.add_row(
                 "named by its lists, not there", str(len(manifest.missing))

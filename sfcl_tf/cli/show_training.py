@@ -35,7 +35,7 @@ class TrainingDisplay(TrainingHooks):
         self._task = self._bar.add_task(
             "training", total=steps * epochs, completed=done, note="tracing"
         )
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         self._begun = None  # step and time of the first step that was not traced
         self._estimated = False
 
@@ -62,9 +62,9 @@ class TrainingDisplay(TrainingHooks):
             note += f" {speed:.3g} img/s wait {waiting:.0%}"
         self._bar.update(self._task, completed=done, note=note)
         self._estimate(done)
-        if console.is_terminal or time.monotonic() - self._told < _LINE_EVERY:
+        if console.is_terminal or time.monotonic() - self._reported < _LINE_EVERY:
             return
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         left = self._bar.tasks[self._task].time_remaining
         eta = f", {_duration(left)} left" if left else ""
         say(f"  step {done} of {self._steps * self._epochs}: {note}{eta}")

@@ -19,7 +19,7 @@ import time
 from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
 from sfcl_tf.cli.progress import ConsoleProgress
-from sfcl_tf.models import with_found_weights
+from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.system.errors import DataError, SfclError, UsageError
 from sfcl_tf.system.quiet import import_tensorflow
 from sfcl_tf.system.storage import is_remote
@@ -109,7 +109,7 @@ def run(args):
 def _search(args, config, folder):
     sources = options.sources(args)
     sources.require(config.data)
-    config = dataclasses.replace(config, model=with_found_weights(config.model))
+    config = dataclasses.replace(config, model=with_resolved_weights(config.model))
     import_tensorflow()
     from sfcl_tf.tuning.space import read_space
     from sfcl_tf.tuning.tuner import Tuner, make_oracle, require_same_search
@@ -220,9 +220,9 @@ class _Shown:
         self._done = 0
 
     def on_trial(self, name, values):
-        told = ", ".join(f"{k.partition('.')[2]} {_text(v)}" for k, v in values.items())
+        text = ", ".join(f"{k.partition('.')[2]} {_text(v)}" for k, v in values.items())
         of = f" of {self._trials}" if self._trials else ""
-        say(f"Trial {int(name) + 1}{of}: {told}")
+        say(f"Trial {int(name) + 1}{of}: {text}")
 
     def on_epoch(self, name, row):
         say(

@@ -19,7 +19,7 @@ from sfcl_tf.detect.models import BATCH, ScoringModel
 from sfcl_tf.detect.results import VERDICTS, Moment, Result
 from sfcl_tf.detect.samples import (
     Closed,
-    FoundFace,
+    DetectedFace,
     Opened,
     Sample,
     samples_of_array,
@@ -30,7 +30,7 @@ from sfcl_tf.detect.verdict import Judgement
 from sfcl_tf.faces.finder import MIN_FACE
 from sfcl_tf.faces.sampling import SamplingOptions
 from sfcl_tf.media.footage import local_path
-from sfcl_tf.media.stream import StalledError, StreamBeside, made_ahead
+from sfcl_tf.media.stream import StalledError, StreamProcess, prefetch
 from sfcl_tf.system.errors import DataError, ModelError, UsageError
 
 TIMEOUT = 120.0
@@ -42,7 +42,7 @@ _NO_FACE = "no face was found"
 _TOO_SMALL = f"faces under {MIN_FACE} pixels only, too small to be scored"
 
 Source = str | Path | np.ndarray
-OnFace = Callable[[Sample, FoundFace, Moment], None]
+OnFace = Callable[[Sample, DetectedFace, Moment], None]
 
 
 class Detector:
@@ -69,7 +69,7 @@ class Detector:
             raise UsageError(f"Expected a timeout above 0. Received: {timeout}.")
         self.model = model
         self._timeout = timeout
-        self._beside = StreamBeside(warm_up) if isolated else None
+        self._beside = StreamProcess(warm_up) if isolated else None
         # One process reads, for one caller at a time.
         self._reading = threading.Lock() if isolated else contextlib.nullcontext()
 
@@ -268,26 +268,26 @@ class Detector:
             self._reading,
             contextlib.closing(self._stream(source, sampling)) as stream,
         ):
-            to_score, to_tell = itertools.tee(seen.faces(stream))
+            to_score, to_report = itertools.tee(seen.faces(stream))
             scores = self.model.scores(face for _, face in to_score)
-            for (sample, face), score in zip(to_tell, scores, strict=True):
+            for (sample, face), score in zip(to_report, scores, strict=True):
                 if score.problem or not math.isfinite(score.score):
                     seen.too_small += 1
                     continue
                 moment = self._moment(sample, face, score, seen.opened.facts.crf)
                 moments.append((face.track, moment))
                 on_face(sample, face, moment)
-        told = name if isinstance(source, np.ndarray) else str(source)
-        return self._result(told, seen, moments)
+        label = name if isinstance(source, np.ndarray) else str(source)
+        return self._result(label, seen, moments)
 
     def _stream(self, source, sampling) -> Generator[Opened | Sample | Closed]:
         if isinstance(source, np.ndarray):
-            return made_ahead(samples_of_array(source, sampling), _AHEAD)
+            return prefetch(samples_of_array(source, sampling), _AHEAD)
         path = local_path(source)
         if self._beside is None:
-            return made_ahead(samples_of_file(path, sampling), _AHEAD)
+            return prefetch(samples_of_file(path, sampling), _AHEAD)
         beside = self._beside(samples_of_file, path, sampling, timeout=self._timeout)
-        return made_ahead(beside, _AHEAD, cancel=self._beside.abandon)
+        return prefetch(beside, _AHEAD, cancel=self._beside.abandon)
 
     def _moment(self, sample, face, score, crf):
         judgement = self._judgement()
@@ -329,8 +329,8 @@ class Detector:
         fakes = sum(track.verdict == "fake" for track in tracks)
         verdict, reasons = deciding.verdict, [deciding.reason]
         if fakes and len(tracks) > 1:
-            told = "is" if fakes == 1 else "are"
-            reasons.append(f"{fakes} of {len(tracks)} faces {told} called fake")
+            verb = "is" if fakes == 1 else "are"
+            reasons.append(f"{fakes} of {len(tracks)} faces {verb} called fake")
         if seen.damaged:
             # What did not decode is patched from other pictures: garbage, not a face.
             reasons.append(
@@ -365,7 +365,7 @@ class _Seen:
         self.pictures = self.with_face = self.too_small = self.damaged = 0
         self._on_sample = on_sample
 
-    def faces(self, stream) -> Iterator[tuple[Sample, FoundFace]]:
+    def faces(self, stream) -> Iterator[tuple[Sample, DetectedFace]]:
         """Yields the faces of a stream, each with its sample."""
         for sample in stream:
             if isinstance(sample, Opened):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from sfcl_tf.detect.models import ScoringModel
-from sfcl_tf.detect.samples import FoundFace
+from sfcl_tf.detect.samples import DetectedFace
 from sfcl_tf.evaluation.spectra import sida_curve
 
 
@@ -38,22 +38,22 @@ class Explanation:
     curve: np.ndarray
 
 
-def explain(model: ScoringModel, face: FoundFace) -> Explanation:
+def explain(model: ScoringModel, face: DetectedFace) -> Explanation:
     """Explains what a model says of a face.
 
     Raises:
         ModelError: If a server does not answer.
     """
     crop = model.crop(face)
-    found = model.explain(crop)
+    outputs = model.explain(crop)
     return Explanation(
         crop,
-        float(found.get("logit", np.nan)),
-        float(found.get("score", np.nan)),
-        found.get("heatmap"),
-        found.get("attention"),
-        found.get("bands"),
-        found.get("blocks"),
+        float(outputs.get("logit", np.nan)),
+        float(outputs.get("score", np.nan)),
+        outputs.get("heatmap"),
+        outputs.get("attention"),
+        outputs.get("bands"),
+        outputs.get("blocks"),
         sida_curve(crop),
     )
 

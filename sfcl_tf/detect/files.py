@@ -16,11 +16,11 @@ def expand(paths: Iterable[str]) -> list[Path]:
             images below them, sorted; or patterns, where `**` stands for any folders.
             A link is a file of its own.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for text in paths:
         for path in _expanded(text):
-            found.setdefault(os.path.abspath(path), path)  # noqa: PTH100
-    return list(found.values())
+            files.setdefault(os.path.abspath(path), path)  # noqa: PTH100
+    return list(files.values())
 
 
 def split_list(text: str) -> list[str]:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from sfcl_tf.detect.results import Moment
-from sfcl_tf.detect.samples import FoundFace, Sample
+from sfcl_tf.detect.samples import DetectedFace, Sample
 
 _FIRST_WIDTH = 0.5  # s
 
@@ -21,7 +21,7 @@ class Highlight:
     """
 
     moment: Moment
-    face: FoundFace
+    face: DetectedFace
     preview: bytes
     scale: float
 
@@ -41,7 +41,7 @@ class Highlights:
         self._width = _FIRST_WIDTH
         self._kept: dict[tuple[int, int], Highlight] = {}
 
-    def __call__(self, sample: Sample, face: FoundFace, moment: Moment) -> None:
+    def __call__(self, sample: Sample, face: DetectedFace, moment: Moment) -> None:
         """Takes note of a face; give it to `Detector.examine` as `on_face`."""
         self._keep(Highlight(moment, face, sample.preview, sample.scale))
         while len(self._kept) > self._most:

@@ -78,8 +78,8 @@ def _of_engine(path, engine, precision, threads, batch):
     from sfcl_tf.detect.models import LocalModel
     from sfcl_tf.engines import load_engine
 
-    asked = None if precision == "float32" else precision
-    loaded = load_engine(path, asked, threads)
+    requested = None if precision == "float32" else precision
+    loaded = load_engine(path, requested, threads)
     if engine not in ("auto", loaded.name):
         raise UsageError(
             f"Expected a model for {engine}. Received: {path}, which is for "

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from sfcl_tf.config import Config, read_config
-from sfcl_tf.detect.samples import FoundFace
+from sfcl_tf.detect.samples import DetectedFace
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
@@ -76,7 +76,7 @@ class ScoringModel(abc.ABC):
         self.config = config
 
     @abc.abstractmethod
-    def scores(self, faces: Iterable[FoundFace]) -> Iterator[Score]:
+    def scores(self, faces: Iterable[DetectedFace]) -> Iterator[Score]:
         """Scores faces, in order, as they come; none depends on another."""
 
     @abc.abstractmethod
@@ -92,7 +92,7 @@ class ScoringModel(abc.ABC):
             `sfcl_tf.serving.signatures`.
         """
 
-    def crop(self, face: FoundFace) -> np.ndarray:
+    def crop(self, face: DetectedFace) -> np.ndarray:
         """Cuts out what the model sees of a face, `(side, side, 3)` uint8."""
         return _preprocessor(self.config).crop(face.region, face.inner).numpy()
 
@@ -199,11 +199,13 @@ class ExportedModel(ScoringModel):
         import tensorflow as tf
 
         for batch in _batches(faces, self._batch):
-            found = self._signatures["frame"](
+            outputs = self._signatures["frame"](
                 image_bytes=tf.constant([encode_png(face.region) for face in batch]),
                 boxes=tf.constant([[face.inner] for face in batch], tf.float32),
             )
-            rows = (found[name].numpy()[:, 0] for name in ("logit", "score", "status"))
+            rows = (
+                outputs[name].numpy()[:, 0] for name in ("logit", "score", "status")
+            )
             for logit, score, status in zip(*rows, strict=True):
                 yield Score(float(logit), float(score), status.decode())
 
@@ -250,14 +252,14 @@ class ServedModel(ScoringModel):
         for answer in self._client.score(regions):
             if math.isfinite(answer.fake_from):
                 self._compare(answer)
-                self.calibration = _told(answer)
+                self.calibration = _calibration_of(answer)
             yield Score(answer.logit, answer.score, answer.status)
 
     def _compare(self, answer):
         known = self._known
         if known is None:
             return
-        ours, theirs = _edges(known), _edges(_told(answer))
+        ours, theirs = _edges(known), _edges(_calibration_of(answer))
         if len(ours) != len(theirs) or not np.allclose(ours, theirs):
             raise ModelError(
                 f"Expected the run that {self.name} serves. Received: another one, or "
@@ -269,11 +271,11 @@ class ServedModel(ScoringModel):
 
     def explain(self, crop):
         """Asks the server; see `ScoringModel`."""
-        found = self._client.explain(encode_png(crop))
-        return {name: value for name, value in found.items() if name != "status"}
+        outputs = self._client.explain(encode_png(crop))
+        return {name: value for name, value in outputs.items() if name != "status"}
 
 
-def _told(answer):
+def _calibration_of(answer):
     """Returns the calibration that a server's answer tells."""
     if answer.calibration:
         return Calibration.from_dict(json.loads(answer.calibration))
@@ -316,8 +318,8 @@ def _batches(items, size):
         yield batch
 
 
-def _first(found):
-    return {n: np.asarray(x)[0] for n, x in found.items() if n != "status"}
+def _first(outputs):
+    return {n: np.asarray(x)[0] for n, x in outputs.items() if n != "status"}
 
 
 def _json(path):

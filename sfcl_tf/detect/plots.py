@@ -77,9 +77,9 @@ def timeline_figure(result: Result, size: tuple[float, float] = (10, 3.2)) -> Fi
         color = METHODS[track.number] if coloured else GREY
         label = f"face {track.number + 1}: {track.score:.3f}" if coloured else None
         axes.plot(x, y, color=color, label=label, linewidth=1.5, zorder=2)
-        flagged = [(_place(m, timed), m.score) for m in track.moments if m.flags]
+        flagged = [(_position(m, timed), m.score) for m in track.moments if m.flags]
         axes.scatter(
-            [_place(m, timed) for m in track.moments],
+            [_position(m, timed) for m in track.moments],
             [m.score for m in track.moments],
             s=14,
             color=color,
@@ -112,13 +112,13 @@ def timeline_figure(result: Result, size: tuple[float, float] = (10, 3.2)) -> Fi
     return figure
 
 
-def _place(moment, timed):
+def _position(moment, timed):
     return moment.time if timed else moment.frame_index
 
 
 def _curve(track: Track, timed):
     """Returns x and y of a track's line, broken where the face was away."""
-    x = np.array([_place(m, timed) for m in track.moments], float)
+    x = np.array([_position(m, timed) for m in track.moments], float)
     y = np.array([m.score for m in track.moments])
     if len(x) < 3:
         return x, y

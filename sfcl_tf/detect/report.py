@@ -46,8 +46,8 @@ def write_report(
     name = Path(result.source).name
     moments = [moment for track in result.tracks for moment in track.moments]
     flags = [
-        [word(flag), told, sum(flag in moment.flags for moment in moments)]
-        for flag, told in FLAGS.items()
+        [word(flag), meaning, sum(flag in moment.flags for moment in moments)]
+        for flag, meaning in FLAGS.items()
     ]
     text = page(
         "detect/report.html.j2",
@@ -75,7 +75,7 @@ def summary(result: Result) -> str:
     if not result.tracks:
         return f"No score: {result.reason}."
     faces = len(result.tracks)
-    told = (
+    text = (
         f"P(fake) is {result.score:.3f}, the "
         + (
             "mean over"
@@ -86,8 +86,8 @@ def summary(result: Result) -> str:
         "show a face."
     )
     if result.reason:
-        told += f" {result.reason[0].upper()}{result.reason[1:]}."
-    return told
+        text += f" {result.reason[0].upper()}{result.reason[1:]}."
+    return text
 
 
 def limits(model: ScoringModel) -> str:
@@ -193,7 +193,7 @@ def _annotated(result, highlight):
 
 
 def _bgr(color):
-    return tuple(int(color[place : place + 2], 16) for place in (5, 3, 1))
+    return tuple(int(color[start : start + 2], 16) for start in (5, 3, 1))
 
 
 def chosen(kept: Sequence[Highlight], count: int = EXPLAINED) -> list[Highlight]:
@@ -207,13 +207,13 @@ def chosen(kept: Sequence[Highlight], count: int = EXPLAINED) -> list[Highlight]
 
 
 def _explained(highlight, model):
-    found = explain(model, highlight.face)
+    explanation = explain(model, highlight.face)
     moment = highlight.moment
-    face = _drawn(plots.face_figure(found), "jpeg")
+    face = _drawn(plots.face_figure(explanation), "jpeg")
     figures = [("face, heat map, attention", face)]
-    if found.bands is not None:
-        figures.append(("bands", _drawn(plots.bands_figure(found.bands))))
-    spectrum = plots.spectrum_figure(found.curve, model.reference)
+    if explanation.bands is not None:
+        figures.append(("bands", _drawn(plots.bands_figure(explanation.bands))))
+    spectrum = plots.spectrum_figure(explanation.curve, model.reference)
     figures.append(("spectrum", _drawn(spectrum)))
     flags = "; ".join(f"{word(f)} ({FLAGS[f]})" for f in moment.flags)
     return moment, highlight.face.track + 1, flags, figures

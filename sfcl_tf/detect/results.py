@@ -153,39 +153,43 @@ class Result:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> "Result":
+    def from_dict(cls, values: dict[str, Any]) -> "Result":
         """Reads what `to_dict` gave; unknown keys are passed over.
 
         Raises:
             ValueError: If it is of another schema, or not whole.
         """
-        if told.get("schema") != SCHEMA:
+        if values.get("schema") != SCHEMA:
             raise ValueError(
                 f"Expected results of schema {SCHEMA}. Received: "
-                f"{told.get('schema')!r}."
+                f"{values.get('schema')!r}."
             )
         try:
             tracks = tuple(
                 _made(Track, track, moments=tuple(map(_moment, track["moments"])))
-                for track in told.get("tracks", ())
+                for track in values.get("tracks", ())
             )
-            return _made(cls, told, tracks=tracks)
+            return _made(cls, values, tracks=tracks)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"Expected a whole result. Received: {error!r}."
             ) from error
 
 
-def _moment(told):
-    time = math.nan if told["time"] is None else told["time"]
+def _moment(values):
+    time = math.nan if values["time"] is None else values["time"]
     return _made(
-        Moment, told, time=time, box=tuple(told["box"]), flags=tuple(told["flags"])
+        Moment,
+        values,
+        time=time,
+        box=tuple(values["box"]),
+        flags=tuple(values["flags"]),
     )
 
 
-def _made(kind, told, **changed):
+def _made(kind, values, **changed):
     names = {field.name for field in dataclasses.fields(kind)}
-    return kind(**{k: v for k, v in told.items() if k in names} | changed)
+    return kind(**{k: v for k, v in values.items() if k in names} | changed)
 
 
 def _plain(value):

@@ -29,7 +29,7 @@ _SURELY = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
-class FoundFace:
+class DetectedFace:
     """A face in a picture, with what is around it.
 
     Attributes:
@@ -64,7 +64,7 @@ class Sample:
 
     index: int
     time: float
-    faces: tuple[FoundFace, ...]
+    faces: tuple[DetectedFace, ...]
     too_small: int
     preview: bytes = b""
     scale: float = 1.0
@@ -146,14 +146,14 @@ def _sample(picture, faces, previews):
     return Sample(
         picture.index,
         float(picture.time),
-        tuple(_found(picture, face) for face in large),
+        tuple(_detected(picture, face) for face in large),
         len(faces) - len(large),
         preview,
         scale,
     )
 
 
-def _found(picture: Picture, face: Face) -> FoundFace:
+def _detected(picture: Picture, face: Face) -> DetectedFace:
     x0, y0, x1, y1 = face.box
     left, top, right, bottom = context_region(face.box, *picture.size)
     region = np.ascontiguousarray(picture.region(left, top, right, bottom))
@@ -165,7 +165,7 @@ def _found(picture: Picture, face: Face) -> FoundFace:
     if math.isnan(confidence):
         confidence = FaceFinder().confidence(picture, face.box)
     frontal = confidence >= _SURELY
-    return FoundFace(face.track, face.box, frontal, region, inner, measure(pixels))
+    return DetectedFace(face.track, face.box, frontal, region, inner, measure(pixels))
 
 
 def _preview(picture):

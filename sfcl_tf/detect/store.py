@@ -90,8 +90,10 @@ class Store:
         Raises:
             DataError: If it cannot be written; what was written before is kept.
         """
-        told = {"file": identity(path), "settings": self._settings}
-        line = json.dumps(result.to_dict() | told, ensure_ascii=False, allow_nan=False)
+        record = {"file": identity(path), "settings": self._settings}
+        line = json.dumps(
+            result.to_dict() | record, ensure_ascii=False, allow_nan=False
+        )
         try:
             # As JSON escapes what is no UTF-8 in a path.
             self._file.write(line.encode("utf-8", "backslashreplace") + b"\n")
@@ -103,7 +105,7 @@ class Store:
                 f"{error.strerror}. What was found before is kept: make room "
                 "and run the same command again."
             ) from error
-        self._entries[_key(path)] = _Entry(result, told["file"], self._settings)
+        self._entries[_key(path)] = _Entry(result, record["file"], self._settings)
 
     def results(self) -> list[Result]:
         """Returns the latest result of each file, in the order in which they came."""
@@ -116,9 +118,9 @@ class Store:
             self._file.truncate(len(whole))
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                told = json.loads(line)
-                result = Result.from_dict(told)
-                entry = _Entry(result, told["file"], told["settings"])
+                record = json.loads(line)
+                result = Result.from_dict(record)
+                entry = _Entry(result, record["file"], record["settings"])
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(
                     f"Expected results of this version in {self._path}. Received in "
@@ -130,8 +132,8 @@ class Store:
 def identity(path: Path) -> dict[str, int]:
     """Returns a file's size and time of change; empty if it is not there."""
     with contextlib.suppress(OSError, ValueError):
-        found = path.stat()
-        return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+        stat = path.stat()
+        return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     return {}
 
 

@@ -71,11 +71,11 @@ class Judgement:
         grouped: dict[int, list[Moment]] = {}
         for number, moment in moments:
             grouped.setdefault(number, []).append(moment)
-        found = [
+        tracks = [
             self._track(number, tuple(each), len(grouped))
             for number, each in grouped.items()
         ]
-        return tuple(sorted(found, key=lambda track: (-track.score, track.number)))
+        return tuple(sorted(tracks, key=lambda track: (-track.score, track.number)))
 
     def _track(self, number, moments, faces):
         score, pictures = mean_score(moments), len(moments)

@@ -132,7 +132,7 @@ def _write(model, folder, format, precision, calibration):
     if format == "openvino":
         openvino.import_openvino()
         packages.insert(0, "openvino")
-    told = {"opset": onnx.OPSET, "packages": versions(*packages)}
+    record = {"opset": onnx.OPSET, "packages": versions(*packages)}
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / onnx.FILE
         graph = freeze(model)
@@ -140,14 +140,14 @@ def _write(model, folder, format, precision, calibration):
         target = source
         if precision == "int8":
             target = Path(temporary) / "int8.onnx"
-            told["calibration_crops"] = quantize(
+            record["calibration_crops"] = quantize(
                 source, target, calibration, graph.float32
             )
         if format == "openvino":
             openvino.convert_onnx(target, folder, graph.standardized)
         else:
             shutil.copyfile(target, folder / onnx.FILE)
-    return told
+    return record
 
 
 def _copy(run_dir, folder):

@@ -82,12 +82,12 @@ class OpenVINOEngine(Engine):
     def _logits(self, arrays):
         with self._lock:
             for request, fed, given in self._steps:
-                found = request.infer(
+                outputs = request.infer(
                     [arrays[name] for name in fed],
                     share_inputs=True,
                     share_outputs=True,
                 )
-                arrays = arrays | dict(zip(given, found.values(), strict=True))
+                arrays = arrays | dict(zip(given, outputs.values(), strict=True))
             return arrays["logit"].copy()
 
 

@@ -28,17 +28,17 @@ def verify_engine(
         ModelError: If it is above 1e-3 for a float32 engine, or not a number for
             any.
     """
-    found = np.concatenate([engine(batch) for batch in batches])
-    largest = float(np.abs(found - logits).max())
+    actual = np.concatenate([engine(batch) for batch in batches])
+    largest = float(np.abs(actual - logits).max())
     if engine.precision == "float32" and not largest <= TOLERANCE:
         raise ModelError(
             f"Expected {engine.name} to agree with Keras within {TOLERANCE:g}. "
             f"Received: a difference of {largest:.3g} in the logit. Do not use it; "
             "please report this with the run's config.toml."
         )
-    if not np.isfinite(found).all():
+    if not np.isfinite(actual).all():
         raise ModelError(
             f"Expected finite logits of {engine.name} in {engine.precision}. Received: "
-            f"{np.sum(~np.isfinite(found))} of {len(found)} are not. Export float32."
+            f"{np.sum(~np.isfinite(actual))} of {len(actual)} are not. Export float32."
         )
-    return largest, found
+    return largest, actual

@@ -12,7 +12,7 @@ from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
-from sfcl_tf.runs.selection import Selection, note
+from sfcl_tf.runs.selection import Selection, log_evaluation
 from sfcl_tf.system.errors import SfclError
 
 BASELINE = "efficientnet_b4"
@@ -50,15 +50,17 @@ def find_baseline(run_dir: Path, pipeline: InputPipeline) -> Baseline | None:
     """
     if pipeline.config.model.name == BASELINE or not (records := _records(run_dir)):
         return None
-    found = []
+    candidates = []
     for path in Path(run_dir).resolve().parent.glob("*/model.keras"):
         config = _baseline_config(path.parent)
         if config and _records(path.parent) == records:
             differences = _differences(pipeline.config, config)
-            found.append((-len(differences), path.stat().st_mtime, path, differences))
-    if not found:
+            candidates.append(
+                (-len(differences), path.stat().st_mtime, path, differences)
+            )
+    if not candidates:
         return None
-    *_, path, differences = max(found)
+    *_, path, differences = max(candidates)
     return Baseline(path.parent, differences)
 
 
@@ -88,18 +90,18 @@ def baseline_predictions(
         split=split,
     )
     predictions.write_csv(run_dir / files.predictions(beside))
-    note(run_dir, beside, selection, manifest, run=baseline.name)
+    log_evaluation(run_dir, beside, selection, manifest, run=baseline.name)
     return predictions
 
 
 def _differences(own: Config, other: Config) -> tuple[str, ...]:
     """Names what would make two trainings two experiments."""
     wanted = _compared(own) | _of_preset(own)
-    found = _compared(other)
+    actual = _compared(other)
     return tuple(
-        f"{key} {_told(found[key])} instead of {_told(value)}"
+        f"{key} {_format_value(actual[key])} instead of {_format_value(value)}"
         for key, value in wanted.items()
-        if found[key] != value
+        if actual[key] != value
     )
 
 
@@ -127,7 +129,7 @@ def _of_preset(own: Config) -> dict[str, Any]:
     }
 
 
-def _told(value) -> str:
+def _format_value(value) -> str:
     return str(list(value) if isinstance(value, tuple) else value)
 
 
@@ -144,5 +146,5 @@ def _records(run_dir):
         values = json.loads((Path(run_dir) / files.ENVIRONMENT).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    found = [values.get(key) for key in ("dataset", "fingerprint", "records")]
-    return found if all(found) else None
+    identity = [values.get(key) for key in ("dataset", "fingerprint", "records")]
+    return identity if all(identity) else None

@@ -118,10 +118,10 @@ class Calibration:
         score = np.asarray(score)
         level = self.level(pictures)
         fake_from = level.fake_among(faces)
-        place = np.where(score <= level.real_to, 0, 1)
+        index = np.where(score <= level.real_to, 0, 1)
         if fake_from is not None:
-            place = np.where(score >= fake_from, 2, place)
-        return np.array(VERDICTS)[place if self.calibrated else np.ones_like(place)]
+            index = np.where(score >= fake_from, 2, index)
+        return np.array(VERDICTS)[index if self.calibrated else np.ones_like(index)]
 
     def to_json(self, indent: int | None = None) -> str:
         """Returns it as JSON, which `from_dict` understands."""
@@ -129,7 +129,7 @@ class Calibration:
         return json.dumps(dataclasses.asdict(self), indent=indent, separators=between)
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> "Calibration":
+    def from_dict(cls, values: dict[str, Any]) -> "Calibration":
         """Reads what `dataclasses.asdict` or `calibration.json` gives.
 
         One with a temperature was fitted without regard to the share of fakes, and
@@ -139,20 +139,20 @@ class Calibration:
             ValueError: If it is no calibration.
             TypeError: Likewise.
         """
-        told = dict(told)
-        if "temperature" in told:
-            temperature = told.pop("temperature")
+        values = dict(values)
+        if "temperature" in values:
+            temperature = values.pop("temperature")
             if not temperature > 0:
                 raise ValueError(f"a temperature of {temperature}")
-            level = Thresholds(told.pop("real_to"), told.pop("fake_from"))
-            return cls(slope=1 / temperature, levels=(level,), **told)
+            level = Thresholds(values.pop("real_to"), values.pop("fake_from"))
+            return cls(slope=1 / temperature, levels=(level,), **values)
         levels = tuple(
             Thresholds(**{**each, "among": tuple(map(tuple, each["among"]))})
-            for each in told.pop("levels")
+            for each in values.pop("levels")
         )
         if not levels:
             raise ValueError("no thresholds")
-        return cls(levels=levels, **told)
+        return cls(levels=levels, **values)
 
     def write(self, run_dir: str | Path) -> None:
         """Writes `calibration.json` beside the model."""
@@ -246,7 +246,7 @@ def _fit(label, logit):
         return value, np.array([gradient @ z, gradient.sum()])
 
     bounds = tuple(bound * scale for bound in _SLOPES)
-    found = optimize.minimize(
+    result = optimize.minimize(
         loss,
         (np.clip(1.0, *bounds), 0.0),
         jac=True,
@@ -254,7 +254,7 @@ def _fit(label, logit):
         bounds=(bounds, (None, None)),
         options={"ftol": 1e-15, "gtol": 1e-10},
     )
-    return float(found.x[0] / scale), float(found.x[1])
+    return float(result.x[0] / scale), float(result.x[1])
 
 
 def _refused(slope, logit, label, errors):
@@ -315,17 +315,17 @@ def operating_point(
         The rate chosen, `fpr`; and by `frame` and by `video` the `threshold`, and
         the `fpr` and `tpr` found; `None` where a class is missing.
     """
-    found: dict[str, Any] = {"fpr": rate}
+    point: dict[str, Any] = {"fpr": rate}
     theirs = _by_level(predictions, calibration)
     for level, (label, values) in _by_level(validation, calibration).items():
         threshold = threshold_at_fpr(label, values, rate)
         label, values = theirs[level]
-        found[level] = {
+        point[level] = {
             "threshold": threshold,
             "fpr": _share(values[label == 0] >= threshold),
             "tpr": _share(values[label == 1] >= threshold),
         }
-    return found
+    return point
 
 
 def _by_level(predictions, calibration):

@@ -167,10 +167,10 @@ def accuracy_intervals(label, right, ranking, video) -> dict[str, Pair]:
     means = [each.mean for each in classes]
     bounds = [_wilson(each) for each in classes]
     sizes = np.array([each.sizes.sum() for each in classes])
-    found = {"acc": _of_sum(means, bounds, sizes / sizes.sum())}
+    intervals = {"acc": _of_sum(means, bounds, sizes / sizes.sum())}
     if len(classes) == 2:
-        found["balanced_acc"] = _of_sum(means, bounds, (0.5, 0.5))
-    return found
+        intervals["balanced_acc"] = _of_sum(means, bounds, (0.5, 0.5))
+    return intervals
 
 
 def _share_below(values, others):
@@ -264,7 +264,7 @@ def _crossings(beyond, value) -> Pair:
 
 def _of_sum(values, bounds, weights, correlation=0.0) -> Pair:
     """The interval of a weighted sum of figures, from the interval of each."""
-    found = []
+    margins = []
     for side in (0, 1):
         away = [
             w * (v - pair[side])
@@ -273,6 +273,6 @@ def _of_sum(values, bounds, weights, correlation=0.0) -> Pair:
         squares = sum(x * x for x in away)
         if len(away) == 2:
             squares += 2 * correlation * away[0] * away[1]
-        found.append(math.sqrt(max(squares, 0)))
+        margins.append(math.sqrt(max(squares, 0)))
     total = sum(w * v for v, w in zip(values, weights, strict=True))
-    return float(total - found[0]), float(total + found[1])
+    return float(total - margins[0]), float(total + margins[1])

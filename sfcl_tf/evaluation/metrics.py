@@ -234,9 +234,9 @@ def reliability(
     if balanced:
         fakes, reals = count_classes(label)
         weight = len(label) / 2 / np.where(label == 1, fakes, reals)
-    place = np.minimum((score * bins).astype(int), bins - 1)
+    index = np.minimum((score * bins).astype(int), bins - 1)
     count, labels, scores = (
-        np.bincount(place, weight * each, bins) for each in (1, label, score)
+        np.bincount(index, weight * each, bins) for each in (1, label, score)
     )
     known = np.where(count > 0, count, math.nan)
     return count, labels / known, scores / known

@@ -202,12 +202,12 @@ def _draw_roc(axes, predictions, summary=None):
         for i, method in enumerate(methods):
             color, dash = METHODS[i % len(METHODS)], DASHES[i % len(DASHES)]
             chosen = predictions.select(~fake | (predictions.method == method))
-            found = figures.get(method)
-            _draw_curve(axes, chosen, method, found, color=color, linestyle=dash)
+            group = figures.get(method)
+            _draw_curve(axes, chosen, method, group, color=color, linestyle=dash)
         if len(methods) > 1:
-            found = figures.get("all methods")
+            group = figures.get("all methods")
             _draw_curve(
-                axes, predictions, "all methods", found, color=INK, linewidth=2.4
+                axes, predictions, "all methods", group, color=INK, linewidth=2.4
             )
         axes.legend(loc="lower right", title="Frame AUC", alignment="left")
     axes.set(
@@ -223,8 +223,8 @@ def _draw_curve(axes, predictions, name, figures=None, **style):
     x, y, _ = roc_curve(predictions.label, predictions.logit)
     area = roc_auc(predictions.label, predictions.logit)
     interval = (figures or {}).get("frame", {}).get("intervals", {}).get("auc")
-    told = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
-    axes.plot(x, y, label=f"{area:.3f}{told}  {name}", **style)
+    suffix = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    axes.plot(x, y, label=f"{area:.3f}{suffix}  {name}", **style)
 
 
 def _draw_scores(axes, predictions):

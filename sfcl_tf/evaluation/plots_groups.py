@@ -85,15 +85,15 @@ def plot_groups(summary: dict) -> Figure:
     axes.axvline(0.5, color=GREY, linewidth=1, linestyle=":")
     looks = (("frame", INK, "o", -0.14), ("video", FAKE, "s", 0.14))
     for level, color, marker, shift in looks:
-        for place, (_, _, figures) in enumerate(rows):
-            found = figures[level]
-            if found["auc"] is None:
+        for position, (_, _, figures) in enumerate(rows):
+            row = figures[level]
+            if row["auc"] is None:
                 axes.text(
-                    0.5, place + shift, " one class only", va="center", color=GREY
+                    0.5, position + shift, " one class only", va="center", color=GREY
                 )
                 continue
-            interval = found.get("intervals", {}).get("auc")
-            _point(axes, found["auc"], interval, place + shift, marker, color)
+            interval = row.get("intervals", {}).get("auc")
+            _point(axes, row["auc"], interval, position + shift, marker, color)
         axes.plot([], [], marker=marker, color=color, label=f"by {level}")
     axes.set(
         ylim=(-0.5, len(rows) - 0.5),  # also where no group has an AUC
@@ -127,11 +127,14 @@ def plot_differences(comparisons: dict[str, dict], one: str, two: str) -> Figure
         ("frame", INK, "o", -0.12),
         ("video", FAKE, "s", 0.12),
     ):
-        for place, found in enumerate(comparisons.values()):
-            if found[level]["difference"] is None:
+        for position, comparison in enumerate(comparisons.values()):
+            if comparison[level]["difference"] is None:
                 continue
-            value, interval = found[level]["difference"], found[level]["interval"]
-            _point(axes, value, interval, place + shift, marker, color)
+            value, interval = (
+                comparison[level]["difference"],
+                comparison[level]["interval"],
+            )
+            _point(axes, value, interval, position + shift, marker, color)
         axes.plot([], [], marker=marker, color=color, label=f"by {level}")
     axes.set(
         title=f"AUC of {one} less that of {two}",
@@ -145,16 +148,16 @@ def plot_differences(comparisons: dict[str, dict], one: str, two: str) -> Figure
     return figure
 
 
-def _point(axes, value, interval, place, marker, color):
+def _point(axes, value, interval, position, marker, color):
     """Draws a figure with its interval; hollow, where there are too few videos."""
     if interval:
-        axes.plot(interval, [place] * 2, color=color, linewidth=1.6)
-        axes.plot(value, place, marker, color=color)
+        axes.plot(interval, [position] * 2, color=color, linewidth=1.6)
+        axes.plot(value, position, marker, color=color)
         return
-    axes.plot(value, place, marker, color=color, markerfacecolor="none")
+    axes.plot(value, position, marker, color=color, markerfacecolor="none")
     axes.annotate(
         "too few videos",
-        (value, place),
+        (value, position),
         xytext=(-7, 0),
         textcoords="offset points",
         ha="right",

@@ -239,16 +239,16 @@ class Predictions:
 def _read_columns(reader, names):
     """Reads rows into columns, of which each distinct text is kept once."""
     known = [(name, kind) for name, kind in ALL_COLUMNS.items() if name in names]
-    places = [names.index(name) for name, _ in known]
+    indices = [names.index(name) for name, _ in known]
     columns = {name: _EMPTY[kind]() for name, kind in known}
     texts: dict[str, str] = {}
     appends = [
-        (place, columns[name].append, kind)
-        for place, (name, kind) in zip(places, known, strict=True)
+        (index, columns[name].append, kind)
+        for index, (name, kind) in zip(indices, known, strict=True)
     ]
     for row in reader:
-        for place, append, kind in appends:
-            value = row[place]
+        for index, append, kind in appends:
+            value = row[index]
             append(texts.setdefault(value, value) if kind is str else kind(value))
     return columns
 

@@ -47,10 +47,10 @@ class Reference:
 
     def write(self, run_dir: str | Path) -> None:
         """Writes `reference.json` beside the model."""
-        told = dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
         for name in ("mean", "error"):
-            told[name] = [[float(f"{x:.6g}") for x in row] for row in told[name]]
-        write_text(Path(run_dir) / files.REFERENCE, json.dumps(told))
+            values[name] = [[float(f"{x:.6g}") for x in row] for row in values[name]]
+        write_text(Path(run_dir) / files.REFERENCE, json.dumps(values))
 
     @classmethod
     def read(cls, run_dir: str | Path) -> "Reference | None":
@@ -70,12 +70,12 @@ class Reference:
             ModelError: If it is damaged.
         """
         try:
-            told = json.loads(content)
+            values = json.loads(content)
             for name in ("mean", "error"):
-                told[name] = np.array(told[name], float).reshape(2, BANDS)
+                values[name] = np.array(values[name], float).reshape(2, BANDS)
             for name in ("low", "high"):
-                told[name] = Quality(**told[name])
-            return cls(**told | {"videos": tuple(told["videos"])})
+                values[name] = Quality(**values[name])
+            return cls(**values | {"videos": tuple(values["videos"])})
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(
                 f"Expected what training faces look like in {path}. Received: "
@@ -100,9 +100,11 @@ def measure_training_data(
         for crop, label, meta in crops:
             pixels = crop.numpy()
             inner = _central(pixels, 1 / margin)
-            found = measure(inner)
+            quality = measure(inner)
             size = float(meta["face_size"])
-            measured.append(dataclasses.astuple(dataclasses.replace(found, size=size)))
+            measured.append(
+                dataclasses.astuple(dataclasses.replace(quality, size=size))
+            )
             rates.append(float(meta["crf"]))
             yield crop, label, meta
 

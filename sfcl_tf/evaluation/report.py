@@ -106,7 +106,7 @@ def write_report(run_dir: str | Path) -> Path:
         training=_training(results),
         epochs=epochs,
         history=[[number(row.get(key)) for key in epochs] for row in history],
-        made={name: found and flat(found) for name, found in made.items()},
+        made={name: content and flat(content) for name, content in made.items()},
     )
     path = run_dir / files.REPORT
     write_text(path, page)
@@ -136,9 +136,9 @@ def _lead(results) -> str:
 
 
 def _interval(figures, name="auc") -> str:
-    found = figures.get("intervals", {}).get(name)
-    if found:
-        return f", 95 % interval {found[0]:.4f} to {found[1]:.4f}"
+    interval = figures.get("intervals", {}).get(name)
+    if interval:
+        return f", 95 % interval {interval[0]:.4f} to {interval[1]:.4f}"
     return (
         f", of too few videos for an interval ({few})" if (few := _few(figures)) else ""
     )
@@ -153,34 +153,35 @@ def _few(figures) -> str:
 
 
 def _calibration(results) -> Calibration | None:
-    found = results.get("calibration")
-    return Calibration.from_dict(found) if found and results.get("verdicts") else None
+    values = results.get("calibration")
+    return Calibration.from_dict(values) if values and results.get("verdicts") else None
 
 
 def _baseline(results) -> str:
-    found = results.get("baseline")
-    if found and "differences" in found:
+    baseline = results.get("baseline")
+    if baseline and "differences" in baseline:
         return (
-            f"No {found['model']} trained alike lies beside it; the run {found['run']} "
-            f"comes closest, and is not compared: {'; '.join(found['differences'])}."
+            f"No {baseline['model']} trained alike lies beside it; the run "
+            f"{baseline['run']} comes closest, and is not compared: "
+            f"{'; '.join(baseline['differences'])}."
         )
-    if not found or found["frame"]["difference"] is None:
+    if not baseline or baseline["frame"]["difference"] is None:
         return ""
     parts = []
     for level in ("frame", "video"):
-        row = found[level]
-        told = "of too few videos for an interval"
+        row = baseline[level]
+        interval = "of too few videos for an interval"
         if row["interval"]:
             low, high = row["interval"]
             sure = "clear" if low > 0 or high < 0 else "within chance"
-            told = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}: {sure}"
+            interval = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}: {sure}"
         parts.append(
             f"{level} AUC {row['two']:.4f}, a difference of "
-            f"{100 * row['difference']:+.2f} points ({told})"
+            f"{100 * row['difference']:+.2f} points ({interval})"
         )
     return (
-        f"Beside it, {found['model']} trained on the same data (run {found['run']}), "
-        f"on the same {found['n']:,} faces: {'; '.join(parts)}."
+        f"Beside it, {baseline['model']} trained on the same data (run "
+        f"{baseline['run']}), on the same {baseline['n']:,} faces: {'; '.join(parts)}."
     )
 
 
@@ -189,14 +190,14 @@ def _figures(groups) -> list[list[str]]:
     rows = []
     for name, levels in groups.items():
         for level in ("frame", "video"):
-            found = levels.get(level, {})
-            values = [number(found.get(key)) for key in FIGURES]
-            interval = found.get("intervals", {}).get("auc")
-            told = f"too few: {few}" if (few := _few(found)) else "n/a"
+            figures = levels.get(level, {})
+            values = [number(figures.get(key)) for key in FIGURES]
+            interval = figures.get("intervals", {}).get("auc")
+            text = f"too few: {few}" if (few := _few(figures)) else "n/a"
             if interval:
-                told = f"{interval[0]:.4f}-{interval[1]:.4f}"
-            counts = [f"{found.get(k, 0):,}" for k in ("n_real", "n_fake")]
-            rows.append([name, level, values[0], told, *values[1:], *counts])
+                text = f"{interval[0]:.4f}-{interval[1]:.4f}"
+            counts = [f"{figures.get(k, 0):,}" for k in ("n_real", "n_fake")]
+            rows.append([name, level, values[0], text, *values[1:], *counts])
     return rows
 
 
@@ -204,24 +205,24 @@ def _others(run_dir) -> dict[str, dict]:
     """The run's figures on other data, from `results_*.json`."""
     groups = {}
     for path in sorted(run_dir.glob("results_*.json")):
-        found = _load(path, json.loads)
-        if found and "summary" in found:
-            name = f"{found.get('dataset')}, {found.get('split')}"
-            name = found.get("data", {}).get("title", name)
+        results = _load(path, json.loads)
+        if results and "summary" in results:
+            name = f"{results.get('dataset')}, {results.get('split')}"
+            name = results.get("data", {}).get("title", name)
             if name in groups:  # of before a title told them apart
                 name = path.stem.removeprefix("results_")
-            groups[name] = found["summary"]
+            groups[name] = results["summary"]
     return groups
 
 
 def _coverage(results) -> str:
-    found = results.get("coverage")
-    if not found:
+    coverage = results.get("coverage")
+    if not coverage:
         return ""
-    faceless = found.get("without_records", {})
+    faceless = coverage.get("without_records", {})
     return (
-        f"A face was found in {found.get('frames_with_face', 0):,} of "
-        f"{found.get('frames_wanted', 0):,} frames of {found.get('videos', 0):,} "
+        f"A face was found in {coverage.get('frames_with_face', 0):,} of "
+        f"{coverage.get('frames_wanted', 0):,} frames of {coverage.get('videos', 0):,} "
         f"videos. Videos without any record: {', '.join(map(str, faceless)) or 'none'}."
     )
 
@@ -256,17 +257,17 @@ def _worst(predictions, count: int = 8) -> list[list[str]] | None:
 
 
 def _training(results) -> list[str]:
-    told = []
+    sentences = []
     if "selected_epoch" in results:
         text = f"Epoch {results['selected_epoch']} was selected"
         reason = results.get("selection")
-        told.append(f"{text}: {reason}." if reason else f"{text}.")
+        sentences.append(f"{text}: {reason}." if reason else f"{text}.")
     if export := results.get("export"):
-        told.append(
+        sentences.append(
             f"The export {export.get('path', '')} differs from the trained model by at "
             f"most {export.get('max_abs_difference', math.nan):.2g}."
         )
-    return told
+    return sentences
 
 
 def _json_lines(text) -> list[dict]:

@@ -14,7 +14,7 @@ from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.summary import summarize, write_results
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
-from sfcl_tf.runs.selection import Selection, note
+from sfcl_tf.runs.selection import Selection, log_evaluation
 from sfcl_tf.system.errors import DataError
 
 _EXAMPLES = 6
@@ -73,7 +73,7 @@ def score(
     )
     name = result_name(pipeline, split)
     predictions.write_csv(run_dir / files.predictions(name))
-    note(run_dir, name, selection_of(pipeline, split), manifest)
+    log_evaluation(run_dir, name, selection_of(pipeline, split), manifest)
     return predictions
 
 
@@ -116,12 +116,12 @@ def write_figures(
         **describe(predictions, Calibration.read(run_dir)),
         "coverage": manifest.coverage(split),
     }
-    if found := find_baseline(run_dir, pipeline):
-        results["baseline"] = {"run": found.run.name, "model": BASELINE}
-        if found.differences:
-            results["baseline"]["differences"] = list(found.differences)
+    if baseline := find_baseline(run_dir, pipeline):
+        results["baseline"] = {"run": baseline.run.name, "model": BASELINE}
+        if baseline.differences:
+            results["baseline"]["differences"] = list(baseline.differences)
         else:
-            theirs = baseline_predictions(found.run, run_dir, pipeline, split, name)
+            theirs = baseline_predictions(baseline.run, run_dir, pipeline, split, name)
             results["baseline"] |= compare(predictions, theirs)
     write_results(path, results)
     draw(

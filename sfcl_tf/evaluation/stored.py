@@ -6,7 +6,7 @@ from sfcl_tf.config import DataConfig
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.runs import files
-from sfcl_tf.runs.selection import noted_records
+from sfcl_tf.runs.selection import logged_digest
 
 
 def stored(
@@ -20,10 +20,10 @@ def stored(
 ) -> Predictions | None:
     """Returns `predictions_<name>.csv`, if it is of the same records as a manifest's.
 
-    Further arguments are those of `sfcl_tf.runs.selection.noted_records`.
+    Further arguments are those of `sfcl_tf.runs.selection.logged_digest`.
     """
     path = Path(run_dir) / files.predictions(name)
-    noted = noted_records(run_dir, name, data, run)
+    noted = logged_digest(run_dir, name, data, run)
     if not path.is_file() or noted != manifest.digest(split):
         return None
     predictions = Predictions.read_csv(path)

@@ -123,9 +123,9 @@ def _binned(values, borders, unit):
         f"{low + 1} to {high} {unit}" for low, high in itertools.pairwise(borders)
     ]
     names.append(f"over {borders[-1]} {unit}")
-    found = np.array(names, object)[np.searchsorted(borders, values)]
-    found[values == 0] = "unknown"
-    return found
+    labels = np.array(names, object)[np.searchsorted(borders, values)]
+    labels[values == 0] = "unknown"
+    return labels
 
 
 def _levels(predictions: Predictions) -> dict:

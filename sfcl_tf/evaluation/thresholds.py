@@ -81,7 +81,7 @@ def fit_levels(
     order = np.lexsort((frame, video))
     label, score, video = label[order], score[order], video[order]
     size = np.bincount(video)
-    place = np.arange(len(video)) - np.repeat(np.cumsum(size) - size, size)
+    index = np.arange(len(video)) - np.repeat(np.cumsum(size) - size, size)
     kind = label[np.cumsum(size) - 1]  # (V,)
     videos = metrics.count_classes(kind)[::-1]
 
@@ -89,7 +89,7 @@ def fit_levels(
         of_video = size[video]
         wanted = np.minimum(pictures, of_video)
         # As many rows as wanted pass, at even distances.
-        kept = (place + 1) * wanted // of_video > place * wanted // of_video
+        kept = (index + 1) * wanted // of_video > index * wanted // of_video
         mean = np.bincount(video[kept], score[kept]) / np.bincount(video[kept])
         return _level(kind, mean, videos, pictures)
 

@@ -63,13 +63,15 @@ class GivenFaces:
         """Returns the faces of a frame of the given size, largest first."""
         boxes = [inside(box, height, width) for box in self._frames.get(index, [])]
         boxes = sorted(filter(area, boxes), key=area, reverse=True)[: self._most]
-        open_, faces = dict(self._last), []
+        unmatched, faces = dict(self._last), []
         for box in boxes:
-            near = max(open_, key=lambda n: overlap(open_[n], box), default=None)
-            if near is None or overlap(open_[near], box) < _SAME_FACE:
-                near, self._count = self._count, self._count + 1
+            track = max(
+                unmatched, key=lambda n: overlap(unmatched[n], box), default=None
+            )
+            if track is None or overlap(unmatched[track], box) < _SAME_FACE:
+                track, self._count = self._count, self._count + 1
             else:
-                del open_[near]
-            self._last[near] = box
-            faces.append(Face(box, near, True))
+                del unmatched[track]
+            self._last[track] = box
+            faces.append(Face(box, track, True))
         return faces

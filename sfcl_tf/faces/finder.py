@@ -96,17 +96,17 @@ class FaceFinder:
         Several times faster than a search of the whole picture.
         """
         region, (left, top), scale = self._around(picture, box)
-        found = self._detect(region, scale).items()
+        scores = self._detect(region, scale).items()
         return {
             (x0 + left, y0 + top, x1 + left, y1 + top): score
-            for (x0, y0, x1, y1), score in found
+            for (x0, y0, x1, y1), score in scores
         }
 
     def confidence(self, picture: Picture, box: Box) -> float:
         """Returns the detector's score of a face; minus infinity if it sees none."""
-        found = self.near(picture, box)
-        same = _best(found, box)
-        return found[same] if same else -math.inf
+        scores = self.near(picture, box)
+        same = _best(scores, box)
+        return scores[same] if same else -math.inf
 
     def _around(self, picture, box):
         """Returns what is around a box, where that begins, and the scale for it."""
@@ -127,13 +127,13 @@ class FaceFinder:
         upsample, scale = (1, 1.0) if scale == 2 else (0, scale)
         image = _scaled(image, scale)
         boxes, scores, _ = _hog().run(image, upsample, 0.0)
-        found: dict[Box, float] = {}
+        detections: dict[Box, float] = {}
         for box, score in zip(boxes, scores, strict=True):
             edges = box.left(), box.top(), box.right() + 1, box.bottom() + 1
             box = inside([round(e / scale) for e in edges], height, width)
             if area(box) > 0:
-                found.setdefault(box, score)
-        return found
+                detections.setdefault(box, score)
+        return detections
 
 
 _of_thread = threading.local()
@@ -199,41 +199,41 @@ class FaceTracks:
         self._finder = finder
         self._most = most
         self._patience = patience
-        self._live: list[_Track] = []
+        self._active: list[_Track] = []
         self._lost: list[_Track] = []
         self._count = 0
         self._size: tuple[int, int] | None = None
-        self._looked = self._looked_fully = -math.inf
+        self._search_time = self._full_search_time = -math.inf
 
     def __call__(self, picture: Picture) -> list[Face]:
         """Finds the faces of the next sample, largest first."""
         if picture.size != self._size:
-            self._live, self._lost, self._size = [], [], picture.size
+            self._active, self._lost, self._size = [], [], picture.size
         faces = []
-        for track in self._live:
-            face = self._go_on(track, picture)
+        for track in self._active:
+            face = self._advance(track, picture)
             if face:
                 faces.append(face)
-        gone = {track.number for track in self._live} - {face.track for face in faces}
-        self._lost += [track for track in self._live if track.number in gone]
-        self._live = [track for track in self._live if track.number not in gone]
+        gone = {track.number for track in self._active} - {face.track for face in faces}
+        self._lost += [track for track in self._active if track.number in gone]
+        self._active = [track for track in self._active if track.number not in gone]
         rest = self._patience or _LOOK_AROUND
-        recently = 0 <= picture.time - self._looked < rest
-        around = self._most > 1 and not recently
+        recent = 0 <= picture.time - self._search_time < rest
+        around = self._most > 1 and not recent
         if len(faces) < self._most and (gone or around or not faces):
-            faces += self._look_around(picture)
+            faces += self._find_new(picture)
         return sorted(faces, key=lambda face: area(face.box), reverse=True)
 
-    def _go_on(self, track: _Track, picture: Picture) -> Face | None:
+    def _advance(self, track: _Track, picture: Picture) -> Face | None:
         trackable = 0 <= picture.time - track.time <= _TRACKABLE_GAP
         box, detected, confidence = None, False, math.nan
         if trackable and track.since_detection < _DETECT_EVERY - 1:
             box = _follow(track, picture.luma)
         if box is None:
-            found = self._finder.near(picture, track.box)
-            box = _best(found, track.box)
+            scores = self._finder.near(picture, track.box)
+            box = _best(scores, track.box)
             if box is not None:
-                detected, confidence = True, found[box]
+                detected, confidence = True, scores[box]
         if box is None and trackable and track.since_detection < 2 * _DETECT_EVERY:
             box = _follow(track, picture.luma)
         if box is None:
@@ -244,32 +244,32 @@ class FaceTracks:
             track.tracker, track.seen = None, picture.luma
         return Face(box, track.number, detected, confidence)
 
-    def _look_around(self, picture: Picture) -> list[Face]:
-        self._looked = picture.time
-        found = []
+    def _find_new(self, picture: Picture) -> list[Face]:
+        self._search_time = picture.time
+        faces = []
         for box in self._search(picture):
-            if len(self._live) == self._most:
+            if len(self._active) == self._most:
                 break
-            if _best([t.box for t in self._live], box):
+            if _best([t.box for t in self._active], box):
                 continue
-            back = _best([t.box for t in self._lost], box)
-            if back:
-                known = next(t for t in self._lost if t.box == back)
+            lost = _best([t.box for t in self._lost], box)
+            if lost:
+                known = next(t for t in self._lost if t.box == lost)
                 self._lost.remove(known)
                 number = known.number
             else:
                 number, self._count = self._count, self._count + 1
-            self._live.append(_Track(number, box, picture.time, picture.luma))
-            found.append(Face(box, number, True))
-        return found
+            self._active.append(_Track(number, box, picture.time, picture.luma))
+            faces.append(Face(box, number, True))
+        return faces
 
     def _search(self, picture: Picture) -> list[Box]:
         if self._patience and not self._finder.thorough:
-            found = self._finder.coarse(picture.rgb())
-            lately = 0 <= picture.time - self._looked_fully < self._patience
-            if found or self._live or lately:
-                return found
-        self._looked_fully = picture.time
+            boxes = self._finder.coarse(picture.rgb())
+            recent = 0 <= picture.time - self._full_search_time < self._patience
+            if boxes or self._active or recent:
+                return boxes
+        self._full_search_time = picture.time
         return self._finder(picture.rgb())
 
 
@@ -283,9 +283,9 @@ def _follow(track: _Track, luma: np.ndarray) -> Box | None:
         return None
     box = track.tracker.get_position()
     edges = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
-    found = inside([round(edge) for edge in edges], *luma.shape)
-    x0, y0, x1, y1 = found
-    return found if area(found) and np.ptp(luma[y0:y1, x0:x1]) >= _FLAT else None
+    clipped = inside([round(edge) for edge in edges], *luma.shape)
+    x0, y0, x1, y1 = clipped
+    return clipped if area(clipped) and np.ptp(luma[y0:y1, x0:x1]) >= _FLAT else None
 
 
 def _best(boxes, box) -> Box | None:

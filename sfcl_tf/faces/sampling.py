@@ -56,11 +56,11 @@ class SamplingOptions:
             ("fps", self.fps, int | float),
             ("frames", self.frames, int),
         ):
-            right = isinstance(value, kind) and not isinstance(value, bool)
-            if value is not None and not (right and 0 < value < math.inf):
-                whole = "a whole number" if kind is int else "a number"
+            valid = isinstance(value, kind) and not isinstance(value, bool)
+            if value is not None and not (valid and 0 < value < math.inf):
+                expected = "a whole number" if kind is int else "a number"
                 raise UsageError(
-                    f"Expected {name} to be {whole} above 0. Received: {value!r}."
+                    f"Expected {name} to be {expected} above 0. Received: {value!r}."
                 )
         if self.fps is not None and self.frames is not None:
             raise UsageError("Expected fps or frames. Received both.")
@@ -153,18 +153,18 @@ def sample_faces(
         return
     wanted = sampled_frames(footage.stamps, frames, boxes)
     ends = [*wanted[1:], len(footage.stamps)]
-    place = 0
+    position = 0
     for picture in footage.pictures():
-        if place == len(wanted):
+        if position == len(wanted):
             return
         on_picture(picture)
-        if picture.index < wanted[place]:
+        if picture.index < wanted[position]:
             continue
-        found = find(picture)
-        last = min(wanted[place] + neighbours, ends[place] - 1)
-        if picture.index >= last or any(is_large(face, picture) for face in found):
-            yield FaceSample(wanted[place], picture, found)
-            place += 1
+        detected = find(picture)
+        last = min(wanted[position] + neighbours, ends[position] - 1)
+        if picture.index >= last or any(is_large(face, picture) for face in detected):
+            yield FaceSample(wanted[position], picture, detected)
+            position += 1
 
 
 def sampled_frames(
@@ -194,13 +194,13 @@ def _finder(faces, boxes, thorough, patience) -> Callable[[Picture], list[Face]]
 
 
 def _at_rate(footage, fps, on_picture) -> Iterator[Picture]:
-    first, following = None, 0
+    first, next_position = None, 0
     for picture in footage.pictures():
         on_picture(picture)
         first = picture.time if first is None else first
         # Counted from the first, not from the one before: no drift.
-        place = (picture.time - first) * fps + _ROUNDING
-        if place < following:
+        position = (picture.time - first) * fps + _ROUNDING
+        if position < next_position:
             continue
-        following = math.floor(place) + 1 if math.isfinite(place) else 0
+        next_position = math.floor(position) + 1 if math.isfinite(position) else 0
         yield picture

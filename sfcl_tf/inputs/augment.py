@@ -75,22 +75,22 @@ def draw(config, seed) -> dict[str, Draw]:
 
 
 def _draw(op, probability, limits, seed):
-    chance, *places = tf.unstack(tf.random.stateless_uniform((3,), seed))
+    chance, *fractions = tf.unstack(tf.random.stateless_uniform((3,), seed))
     arguments: tuple = ()
     if limits:
         low, high = limits
-        place = tf.stack(places) if op.pair else places[0]
-        arguments += (_between(low, high, place),)
+        fraction = tf.stack(fractions) if op.pair else fractions[0]
+        arguments += (_between(low, high, fraction),)
     if op.seeded:
         arguments += (tf.random.experimental.stateless_fold_in(seed, 1),)
     return Draw(True if probability >= 1 else chance < probability, arguments)
 
 
-def _between(low, high, place):
-    """Even over low..high for `place` in [0, 1); whole numbers both included."""
+def _between(low, high, fraction):
+    """Even over low..high for `fraction` in [0, 1); whole numbers both included."""
     if isinstance(low, int):
-        return low + tf.cast(place * (high - low + 1), tf.int32)
-    return low + place * (high - low)
+        return low + tf.cast(fraction * (high - low + 1), tf.int32)
+    return low + fraction * (high - low)
 
 
 def vary_box(box, drawn: dict[str, Draw]):

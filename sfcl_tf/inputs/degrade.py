@@ -25,7 +25,7 @@ class Kind:
         low: Least level.
         high: Greatest level.
         unit: What the level is.
-        whole: Whether it is a whole number.
+        integer: Whether it is a whole number.
         seeded: Whether it draws.
     """
 
@@ -33,7 +33,7 @@ class Kind:
     low: float
     high: float
     unit: str
-    whole: bool = False
+    integer: bool = False
     seeded: bool = False
 
 
@@ -44,10 +44,10 @@ KINDS = {
     "blur": Kind(ops.blur, 0.1, 10, "sigma in pixels"),
     "noise": Kind(ops.noise, 0, 255, "sigma in grey levels", seeded=True),
     "grey_block": Kind(
-        ops.grey_block, 1, 256, "squares of 8x8 pixels", whole=True, seeded=True
+        ops.grey_block, 1, 256, "squares of 8x8 pixels", integer=True, seeded=True
     ),
     "resize": Kind(ops.resize, 0.1, 1, "factor down, and up again"),
-    "jpeg": Kind(ops.jpeg, 1, 100, "libjpeg's quality", whole=True),
+    "jpeg": Kind(ops.jpeg, 1, 100, "libjpeg's quality", integer=True),
 }
 """By name, in the order of a picture's life, in which they are applied."""
 
@@ -78,14 +78,14 @@ def parse_degradations(texts: Iterable[str]) -> tuple[Degradation, ...]:
         >>> [str(d) for d in parse_degradations(["jpeg=50", "blur=2"])]
         ['blur=2', 'jpeg=50']
     """
-    found = [_parse(text) for text in texts]
-    kinds = [each.kind for each in found]
-    if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+    degradations = [_parse(text) for text in texts]
+    kinds = [each.kind for each in degradations]
+    if repeated := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
         raise UsageError(
-            f"Expected each degradation once. Received: {' and '.join(twice)} several "
-            "times. Evaluate at each level in turn."
+            f"Expected each degradation once. Received: {' and '.join(repeated)} "
+            "several times. Evaluate at each level in turn."
         )
-    return tuple(sorted(found, key=lambda each: [*KINDS].index(each.kind)))
+    return tuple(sorted(degradations, key=lambda each: [*KINDS].index(each.kind)))
 
 
 def _parse(text: str) -> Degradation:
@@ -100,11 +100,11 @@ def _parse(text: str) -> Degradation:
         level = float(given)
     except ValueError:
         level = float("nan")
-    if not kind.low <= level <= kind.high or (kind.whole and level != int(level)):
-        what = "a whole number" if kind.whole else "a number"
+    if not kind.low <= level <= kind.high or (kind.integer and level != int(level)):
+        what = "a whole number" if kind.integer else "a number"
         raise UsageError(
             f"Expected {name} with {what} in {kind.low:g}..{kind.high:g} ({kind.unit}),"
-            f" such as {name}={kind.high if kind.whole else kind.low:g}. Received: "
+            f" such as {name}={kind.high if kind.integer else kind.low:g}. Received: "
             f"{text!r}."
         )
     return Degradation(name, level)
@@ -122,7 +122,7 @@ def degrade(crop, degradation: Degradation, seed) -> tf.Tensor:
         A crop of the same shape and dtype.
     """
     kind = KINDS[degradation.kind]
-    level = int(degradation.level) if kind.whole else float(degradation.level)
+    level = int(degradation.level) if kind.integer else float(degradation.level)
     arguments = [level]
     if kind.seeded:
         word = zlib.crc32(degradation.kind.encode())

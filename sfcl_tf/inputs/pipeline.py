@@ -123,27 +123,29 @@ class InputPipeline:
         index = self._index("train")
         # A share holds both classes too: they take turns within a batch.
         share = self.order.batch // context.num_input_pipelines
-        mine = slice(
+        own = slice(
             context.input_pipeline_id * share, (context.input_pipeline_id + 1) * share
         )
         batch = context.get_per_replica_batch_size(self.order.batch)
         read = _reader(index)
 
         def order(number, skipped):
-            record, repeat = (part[skipped:, mine] for part in self.order.epoch(number))
-            return *index.places(record.ravel()), repeat.ravel()
+            record, repeat = (part[skipped:, own] for part in self.order.epoch(number))
+            return *index.locate(record.ravel()), repeat.ravel()
 
         def examples(number):
             skipped = tf.where(number == epoch, tf.cast(step, tf.int64), 0)
             kinds = tf.int32, tf.int64, tf.int64, tf.int64
-            places = tf.numpy_function(order, (number, skipped), kinds, stateful=False)
-            places = [tf.ensure_shape(each, (None,)) for each in places]
+            locations = tf.numpy_function(
+                order, (number, skipped), kinds, stateful=False
+            )
+            locations = [tf.ensure_shape(each, (None,)) for each in locations]
 
             def example(shard, offset, size, repeat):
                 record = parse_record(read(shard, offset, size))
-                return self._shown(record, self._varied(repeat, number))
+                return self._inputs_and_label(record, self._varied(repeat, number))
 
-            dataset = tf.data.Dataset.from_tensor_slices(tuple(places))
+            dataset = tf.data.Dataset.from_tensor_slices(tuple(locations))
             dataset = dataset.map(example, self._parallel, deterministic=True)
             return dataset.batch(batch, drop_remainder=True)
 
@@ -161,12 +163,12 @@ class InputPipeline:
         """
         epoch, step = divmod(step, self.steps_per_epoch())
         index, videos = self._index("train"), self.manifest.split("train")
-        places = index.places(self.order.epoch(epoch)[0][step])
+        locations = index.locate(self.order.epoch(epoch)[0][step])
         read = _reader(index)
         return [
-            f"{videos[place[0]]['video_id']}, frame "
-            f"{parse_record(read(*place))['frame_index']}"
-            for place in zip(*places, strict=True)
+            f"{videos[location[0]]['video_id']}, frame "
+            f"{parse_record(read(*location))['frame_index']}"
+            for location in zip(*locations, strict=True)
         ]
 
     def crop(self, record) -> tf.Tensor:
@@ -200,9 +202,9 @@ class InputPipeline:
     def _fixed(self):
         return Degraded(self.degradations) if self.degradations else Unchanged()
 
-    def _shown(self, record, shown_by):
+    def _inputs_and_label(self, record, pass_):
         """Returns a parsed record's inputs for the model, and its label `(1,)`."""
-        crop, label = shown_by(example_of(record), self.preprocess.crop)
+        crop, label = pass_(example_of(record), self.preprocess.crop)
         return self.preprocess.inputs(crop), tf.cast(label, tf.float32)[None]
 
     def evaluation(self, split: str) -> tf.data.Dataset:
@@ -215,7 +217,7 @@ class InputPipeline:
 
         def example(serialized):
             record = parse_record(serialized)
-            return *self._shown(record, self._fixed), _meta(record)
+            return *self._inputs_and_label(record, self._fixed), _meta(record)
 
         examples = self._records(split).map(example, self._parallel, deterministic=True)
         return self._prefetched(examples.batch(self.config.evaluate.batch_size))
@@ -229,7 +231,7 @@ class InputPipeline:
         """
         if every == 1:
             records = self._records(split)
-            return records.map(self._described, self._parallel, deterministic=True)
+            return records.map(self._crop_and_meta, self._parallel, deterministic=True)
         return self._crops_at(split, range(0, len(self._index(split)), every))
 
     def spread_crops(self, split: str, videos: int, frames: int) -> tf.data.Dataset:
@@ -242,13 +244,13 @@ class InputPipeline:
         """
         counts = [video["records"] for video in self.manifest.split(split)]
         starts = np.cumsum([0, *counts])
-        places = np.linspace(0, len(counts) - 1, min(videos, len(counts))).astype(int)
+        chosen = np.linspace(0, len(counts) - 1, min(videos, len(counts))).astype(int)
         return self._crops_at(
             split,
             np.concatenate(
                 [
                     np.arange(starts[p], starts[p + 1], -(-counts[p] // frames))
-                    for p in places
+                    for p in chosen
                 ]
             ),
         )
@@ -263,7 +265,7 @@ class InputPipeline:
         records = len(self._index(split))
         chosen = np.linspace(0, records - 1, min(most, records)).round().astype(int)
         inputs = self._records_at(split, chosen).map(
-            lambda record: self._shown(parse_record(record), Unchanged())[0],
+            lambda record: self._inputs_and_label(parse_record(record), Unchanged())[0],
             self._parallel,
             deterministic=True,
         )
@@ -271,14 +273,14 @@ class InputPipeline:
 
     def _crops_at(self, split, chosen):
         records = self._records_at(split, chosen)
-        return records.map(self._described, self._parallel, deterministic=True)
+        return records.map(self._crop_and_meta, self._parallel, deterministic=True)
 
     def _records_at(self, split, chosen):
         index = self._index(split)
-        places = index.places(np.asarray(chosen, int))
-        return tf.data.Dataset.from_tensor_slices(places).map(_reader(index))
+        locations = index.locate(np.asarray(chosen, int))
+        return tf.data.Dataset.from_tensor_slices(locations).map(_reader(index))
 
-    def _described(self, serialized):
+    def _crop_and_meta(self, serialized):
         record = parse_record(serialized)
         return self.crop(record), record["label"], _meta(record)
 
@@ -305,7 +307,7 @@ class InputPipeline:
 
 
 def _reader(index):
-    """Returns the function from a record's place to it, serialised."""
+    """Returns the function from a record's location to it, serialised."""
     paths = tf.constant(index.paths, tf.string)
     return lambda shard, offset, size: read_record(paths[shard], offset, size)
 

@@ -185,6 +185,6 @@ class HCMA(keras.layers.Layer):
 
 def _overlap(new: int, old: int) -> np.ndarray:
     """Returns `(new, old)` weights that resample by area: they keep the mean."""
-    start, place = np.arange(new)[:, None] * old, np.arange(old) * new
-    shared = np.minimum(start + old, place + new) - np.maximum(start, place)
+    start, position = np.arange(new)[:, None] * old, np.arange(old) * new
+    shared = np.minimum(start + old, position + new) - np.maximum(start, position)
     return (np.maximum(shared, 0) / old).astype("float32")

@@ -85,17 +85,17 @@ class VideoPicture(Picture):
         return np.ascontiguousarray(np.rot90(plane, self._turns))
 
     @functools.cached_property
-    def _whole(self) -> np.ndarray:
+    def _full_rgb(self) -> np.ndarray:
         return np.rot90(_convert(self._frame, "rgb24"), self._turns)
 
     def rgb(self) -> np.ndarray:
         """Returns `(H, W, 3)` uint8 RGB."""
-        return self._whole
+        return self._full_rgb
 
     def region(self, left: int, top: int, right: int, bottom: int) -> np.ndarray:
         """Returns the RGB of a region, ends exclusive: the same bytes as in `rgb()`."""
         if self._turns or self._frame.format.name not in _FULL_CHROMA:
-            return self._whole[top:bottom, left:right]
+            return self._full_rgb[top:bottom, left:right]
         cut = av.VideoFrame(right - left, bottom - top, self._frame.format.name)
         cut.colorspace = self._frame.colorspace
         cut.color_range = self._frame.color_range

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
 from sfcl_tf.system.errors import DataError, UsageError
-from sfcl_tf.system.portable import interrupts_held
+from sfcl_tf.system.portable import block_interrupts
 from sfcl_tf.system.processes import end_with_parent
 
 Item = TypeVar("Item")
@@ -23,7 +23,7 @@ class StalledError(DataError):
     """A stream whose process died, or that gave nothing for too long."""
 
 
-def made_ahead(
+def prefetch(
     items: Iterable[Item], ahead: int, cancel: Callable[[], None] = lambda: None
 ) -> Generator[Item]:
     """Yields items that another thread makes, at most so many ahead.
@@ -36,13 +36,13 @@ def made_ahead(
         ahead: How many.
         cancel: Called if the consumer ends early; makes the next item come soon.
     """
-    made: queue.Queue = queue.Queue(ahead)
+    buffer: queue.Queue = queue.Queue(ahead)
     ended = threading.Event()
 
     def put(entry):
         while not ended.is_set():
             with contextlib.suppress(queue.Full):
-                made.put(entry, timeout=0.1)
+                buffer.put(entry, timeout=0.1)
                 return True
         return False
 
@@ -61,11 +61,11 @@ def made_ahead(
 
     thread = threading.Thread(target=make, daemon=True)
     thread.start()
-    whole = False
+    finished = False
     try:
         while True:
-            item, error = made.get()
-            whole = error is not None
+            item, error = buffer.get()
+            finished = error is not None
             if isinstance(error, StopIteration):
                 return
             if error is not None:
@@ -73,12 +73,12 @@ def made_ahead(
             yield item
     finally:
         ended.set()
-        if not whole:
+        if not finished:
             cancel()
         thread.join()
 
 
-class StreamBeside:
+class StreamProcess:
     """Runs generators, one at a time, in a process that is kept for the next.
 
     A process that dies or stalls costs its own stream alone: another takes its place.
@@ -106,7 +106,7 @@ class StreamBeside:
             StalledError: If the process dies or the time is over.
         """
         process = self._start()
-        whole = False
+        finished = False
         try:
             self._connection.send((generator, args))
             while True:
@@ -114,12 +114,12 @@ class StreamBeside:
                 if kind == "item":
                     yield value
                     continue
-                whole = True
+                finished = True
                 if kind == "error":
                     raise value
                 return
         finally:
-            if not whole:  # it would go on with what nobody waits for
+            if not finished:  # it would go on with what nobody waits for
                 self.close()
 
     def _receive(self, process, timeout):
@@ -152,19 +152,19 @@ class StreamBeside:
             return self._process
         self.close()
         context = multiprocessing.get_context("spawn")  # TensorFlow survives no fork
-        self._connection, theirs = context.Pipe()
+        self._connection, child_end = context.Pipe()
         self._beats = context.Value("q", 0, lock=False)
         process = self._process = context.Process(
-            target=_serve, args=(theirs, self._beats, self._warm_up), daemon=True
+            target=_serve, args=(child_end, self._beats, self._warm_up), daemon=True
         )
         try:
-            with interrupts_held():
+            with block_interrupts():
                 process.start()
         except RuntimeError as error:  # this is itself a process that is to begin
             self._process = None
             raise _unguarded("a process within it") from error
         finally:
-            theirs.close()
+            child_end.close()
         if not self._is_ready(process):
             code = process.exitcode
             self.close()

@@ -74,8 +74,8 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
                 if not packet.size:
                     continue
                 if not stamps:
-                    found = _CRF.search(bytes(packet)[:_SEI_BYTES])
-                    crf = float(found[1]) if found else crf
+                    match = _CRF.search(bytes(packet)[:_SEI_BYTES])
+                    crf = float(match[1]) if match else crf
                 stamps.append(_NO_STAMP if packet.pts is None else packet.pts)
         except av.FFmpegError:
             pass  # cut off: what was counted before is what there is
@@ -119,11 +119,11 @@ def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:
         return np.arange(0)
     step = int(np.median(np.diff(stamps))) if total > 1 else 1
     span = int(stamps[-1] - stamps[0]) + step
-    place = np.arange(count)
-    moments = stamps[0] + (2 * place + 1) * span // (2 * count)
+    position = np.arange(count)
+    moments = stamps[0] + (2 * position + 1) * span // (2 * count)
     indices = np.searchsorted(stamps, moments, side="right") - 1
-    indices = np.maximum.accumulate(indices - place) + place
-    return np.minimum(indices, total - count + place)
+    indices = np.maximum.accumulate(indices - position) + position
+    return np.minimum(indices, total - count + position)
 
 
 @dataclasses.dataclass

@@ -87,7 +87,7 @@ def pretrained(config) -> list[tuple[str, str]]:
     return [(config.spatial_weights, config.spatial), (frequency, "xception")]
 
 
-def with_found_weights(config, *, download: bool = False):
+def with_resolved_weights(config, *, download: bool = False):
     """Returns a `ModelConfig` that says which initial weights there are.
 
     So a run's configuration tells what it began with, and it can be begun again.
@@ -99,13 +99,13 @@ def with_found_weights(config, *, download: bool = False):
     Raises:
         ModelError: If a file that is asked for is absent or damaged.
     """
-    found = [
+    resolved = [
         resolve_weights(choice, network, download=download)
         for choice, network in pretrained(config)
     ]
     if config.frequency_weights != "auto":
         return config
-    settled = "imagenet" if len(found) > 1 and found[1] else "none"
+    settled = "imagenet" if len(resolved) > 1 and resolved[1] else "none"
     return dataclasses.replace(config, frequency_weights=settled)
 
 

@@ -39,9 +39,9 @@ def parts(model: keras.Model) -> Parts:
     last = next((layer for layer in model.layers if layer.name == "logit"), None)
     if not isinstance(last, Logit):
         return _by_names(model)
-    told = last.parts
-    lists = {name: tuple(told.get(name, ())) for name in ("backbone", "float32")}
-    return Parts(**{**told, **lists})
+    values = last.parts
+    lists = {name: tuple(values.get(name, ())) for name in ("backbone", "float32")}
+    return Parts(**{**values, **lists})
 
 
 _FLOAT32 = (

@@ -66,11 +66,11 @@ def with_views(model: keras.Model) -> keras.Model:
 def _fused(model):
     """Goes through HCMA by way of its map, so that gradients do too."""
     hcma = model.get_layer("hcma")
-    found = {}
+    outputs = {}
     if hcma.gate is not None:
-        found["gate"] = hcma.gate(hcma.input[2])
+        outputs["gate"] = hcma.gate(hcma.input[2])
     if hcma.tokens == "spatial":
-        found["map"], embedding = hcma.map_and_embedding(hcma.input)
+        outputs["map"], embedding = hcma.map_and_embedding(hcma.input)
         # Dropout, between the two, is for training alone.
-        found["map_logit"] = model.get_layer("logit")(embedding)
-    return found
+        outputs["map_logit"] = model.get_layer("logit")(embedding)
+    return outputs

@@ -74,12 +74,12 @@ def _kind(digest):
 def _verified(path, digest):
     kind = _kind(digest)
     with path.open("rb") as file:
-        found = hashlib.file_digest(
+        actual = hashlib.file_digest(
             file, lambda: hashlib.new(kind, usedforsecurity=False)
         )
-    if found.hexdigest() != digest:
+    if actual.hexdigest() != digest:
         raise ModelError(
-            f"Expected {path} to have {kind} {digest}. Received: {found.hexdigest()}. "
+            f"Expected {path} to have {kind} {digest}. Received: {actual.hexdigest()}. "
             "The file is damaged or another one: remove it, and put the published one "
             "there or use `--download`."
         )
@@ -92,7 +92,7 @@ def _download(network):
     published = IMAGENET[network]
     url = published.url + published.file
     try:
-        found = keras.utils.get_file(
+        path = keras.utils.get_file(
             published.file, url, cache_subdir="models", file_hash=published.digest
         )
     except Exception as error:
@@ -100,4 +100,4 @@ def _download(network):
             f"Could not download {url}: {error}. Fetch it on a machine with "
             "network and put it into the folder that SFCL_WEIGHTS names."
         ) from error
-    return Path(found)
+    return Path(path)

@@ -14,13 +14,13 @@ import numpy as np
 
 from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.faces.quality import measure
-from sfcl_tf.records.index import keep_index
+from sfcl_tf.records.index import update_index
 from sfcl_tf.records.manifest import Manifest, read_manifest, write_manifest
-from sfcl_tf.records.prepare import alone
-from sfcl_tf.records.workers import ready_for_remote_records, ready_to_prepare
+from sfcl_tf.records.prepare import lock_folder
+from sfcl_tf.records.workers import init_remote_worker, init_worker
 from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.system.output import write_json
-from sfcl_tf.system.processes import run_apart
+from sfcl_tf.system.processes import run_in_processes
 from sfcl_tf.system.storage import is_remote, size
 
 
@@ -58,10 +58,10 @@ class EnrichShard:
         """
         import tensorflow as tf
 
-        from sfcl_tf.records.reading import told_if_unreadable
+        from sfcl_tf.records.reading import explain_read_errors
         from sfcl_tf.records.record import parse_record, with_features, write_shard
 
-        with told_if_unreadable(str(self.path)):
+        with explain_read_errors(str(self.path)):
             dataset = tf.data.TFRecordDataset(str(self.path))
             records = [record.numpy() for record in dataset]
             parsed = [parse_record(record) for record in records]
@@ -74,13 +74,13 @@ class EnrichShard:
         return write_shard(
             self.path,
             (
-                with_features(record, _made(each, names))
+                with_features(record, _compute(each, names))
                 for record, each, names in zip(records, parsed, lacking, strict=True)
             ),
         )
 
 
-def _made(record, names):
+def _compute(record, names):
     png = np.frombuffer(record["png"].numpy(), np.uint8)
     region = cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return {name: FEATURES[name](region, record["box"].numpy()) for name in names}
@@ -136,16 +136,16 @@ def enrich(
         for video in videos
     ]
     remote = is_remote(manifest.folder)
-    warm_up = ready_for_remote_records if remote else ready_to_prepare
+    warm_up = init_remote_worker if remote else init_worker
     sizes: dict[str, list[int]] = {}
     failed: dict[str, str] = {}
     done = 0
-    with alone(manifest.folder):
+    with lock_folder(manifest.folder):
         try:
-            for outcome in run_apart(
-                [_Told(job) for job in jobs], workers, timeout, warm_up
+            for outcome in run_in_processes(
+                [_ErrorAsResult(job) for job in jobs], workers, timeout, warm_up
             ):
-                video, done = videos[outcome.place], done + 1
+                video, done = videos[outcome.index], done + 1
                 if outcome.status != "done" or isinstance(outcome.result, str):
                     failed[video["video_id"]] = outcome.reason or outcome.result
                 elif outcome.result is not None:
@@ -153,12 +153,12 @@ def enrich(
                 if on_video:
                     on_video(done, len(jobs))
         finally:
-            _keep(manifest.folder, sizes)
+            _update_sizes(manifest.folder, sizes)
     return Enriched(len(sizes), len(videos) - len(sizes) - len(failed), failed)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Told:
+class _ErrorAsResult:
     """A job whose expected error is its result: it must not end the others."""
 
     job: EnrichShard
@@ -170,26 +170,28 @@ class _Told:
             return str(error)
 
 
-def _keep(folder: Path, sizes: dict[str, list[int]]) -> None:
+def _update_sizes(folder: Path, sizes: dict[str, list[int]]) -> None:
     """Writes down how long the new shards are, wherever that is told."""
     for shard, records in sizes.items():
         report = (folder / shard).with_suffix(".json")
         if report.is_file():
             values = json.loads(report.read_text("utf-8"))
-            told = {"shard_bytes": size(folder / shard), "record_bytes": records}
-            write_json(report, values | told)
+            changes = {"shard_bytes": size(folder / shard), "record_bytes": records}
+            write_json(report, values | changes)
     for split in SPLITS:
         part = read_manifest(folder, (split,))
         if part is None:
             continue
-        mine = {
+        changed = {
             v["shard"]: sizes[v["shard"]] for v in part.videos if v["shard"] in sizes
         }
         videos = tuple(
-            v | {"shard_bytes": size(folder / v["shard"])} if v["shard"] in mine else v
+            v | {"shard_bytes": size(folder / v["shard"])}
+            if v["shard"] in changed
+            else v
             for v in part.videos
         )
-        if mine:
+        if changed:
             part = dataclasses.replace(part, videos=videos)
             write_manifest(part, split, list(part.missing))
-            keep_index(folder, split, mine)
+            update_index(folder, split, changed)

@@ -23,8 +23,8 @@ import numpy as np
 
 from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.system.errors import DataError
-from sfcl_tf.system.output import NotWrittenError, replacing
-from sfcl_tf.system.storage import is_remote, reached, size
+from sfcl_tf.system.output import NotWrittenError, atomic_write
+from sfcl_tf.system.storage import explain_access_errors, is_remote, size
 
 FILE = "index.npz"
 FRAME = 16
@@ -53,7 +53,7 @@ class RecordIndex:
     def __len__(self):
         return len(self.shard)
 
-    def places(self, records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def locate(self, records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns shard, offset and size of some records, as `read_record` wants them.
 
         Args:
@@ -72,29 +72,29 @@ class RecordIndex:
         known = _read(manifest.folder / split / FILE)
         sizes, new = [], {}
         for video in videos:
-            found = known.get(video["shard"])
-            if found is None or not _fits(manifest.folder, video, found):
-                found = new[video["shard"]] = _scan(manifest.folder / video["shard"])
-            if len(found) != video["records"]:
+            lengths = known.get(video["shard"])
+            if lengths is None or not _fits(manifest.folder, video, lengths):
+                lengths = new[video["shard"]] = _scan(manifest.folder / video["shard"])
+            if len(lengths) != video["records"]:
                 raise DataError(
                     f"Expected {video['records']} records in "
-                    f"{manifest.folder / video['shard']}. Received: {len(found)}. "
+                    f"{manifest.folder / video['shard']}. Received: {len(lengths)}. "
                     "Remove that file, and `sfcl prepare` makes it anew."
                 )
-            sizes.append(found)
+            sizes.append(lengths)
         if new:
-            keep_index(manifest.folder, split, new)
+            update_index(manifest.folder, split, new)
         counts = [len(each) for each in sizes]
         return cls(
             tuple(str(manifest.folder / video["shard"]) for video in videos),
             np.array([video["label"] for video in videos], np.int32),
             np.repeat(np.arange(len(videos), dtype=np.int32), counts),
-            _joined([np.cumsum(each) - each for each in sizes]),
-            _joined(sizes),
+            _concat([np.cumsum(each) - each for each in sizes]),
+            _concat(sizes),
         )
 
 
-def keep_index(folder: Path, split: str, sizes: Mapping[str, Iterable[int]]) -> None:
+def update_index(folder: Path, split: str, sizes: Mapping[str, Iterable[int]]) -> None:
     """Adds what is known of a split's shards to its index, if that can be written.
 
     Args:
@@ -106,14 +106,14 @@ def keep_index(folder: Path, split: str, sizes: Mapping[str, Iterable[int]]) -> 
         return
     path = folder / split / FILE
     new = {name: np.fromiter(each, np.int64) for name, each in sizes.items()}
-    found = dict(sorted((_read(path) | new).items()))  # the same bytes in any order
+    merged = dict(sorted((_read(path) | new).items()))  # the same bytes in any order
     try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
-                names=np.array(list(found), str),
-                counts=np.array([len(each) for each in found.values()], np.int64),
-                sizes=_joined(list(found.values())),
+                names=np.array(list(merged), str),
+                counts=np.array([len(each) for each in merged.values()], np.int64),
+                sizes=_concat(list(merged.values())),
             )
     except NotWrittenError:
         return  # records on a medium that is not written to: scanned each time
@@ -122,12 +122,12 @@ def keep_index(folder: Path, split: str, sizes: Mapping[str, Iterable[int]]) -> 
 def _read(path) -> dict[str, np.ndarray]:
     """Returns the bytes of each record by shard; empty where there is no index."""
     try:
-        with reached(path):
+        with explain_access_errors(path):
             if not path.is_file():
                 return {}
             content = io.BytesIO(path.read_bytes())
-        with np.load(content, allow_pickle=False) as found:
-            names, counts, sizes = (found[k] for k in ("names", "counts", "sizes"))
+        with np.load(content, allow_pickle=False) as archive:
+            names, counts, sizes = (archive[k] for k in ("names", "counts", "sizes"))
         if counts.sum() != len(sizes) or len(names) != len(counts):
             return {}
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
@@ -160,7 +160,7 @@ def _scan(path) -> np.ndarray:
         DataError: If the shard is absent, or ends within a record.
     """
     try:
-        with reached(path), path.open("rb") as file:
+        with explain_access_errors(path), path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             sizes, offset = [], 0
             while offset < length:
@@ -177,7 +177,7 @@ def _scan(path) -> np.ndarray:
     return np.array(sizes, np.int64)
 
 
-def _joined(parts) -> np.ndarray:
+def _concat(parts) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ from sfcl_tf.config import DataConfig
 from sfcl_tf.config.checks import CONTEXT
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import write_json
-from sfcl_tf.system.storage import reached
+from sfcl_tf.system.storage import explain_access_errors
 
 DETECTOR = "dlib-hog-2"
 MANIFEST = "manifest.json"
@@ -67,7 +67,7 @@ class Manifest:
         videos: The report of each video; see `prepare_video`.
         missing: Ids of the videos that the lists name and the collection lacks.
         methods: Manipulation methods chosen, sorted; empty for all of the data set's.
-        every: Manipulation methods of the data set; empty where it was not noted.
+        all_methods: Manipulation methods of the data set; empty where it was not noted.
         errors: What is wrong with the data, a sentence each, where that was looked at.
     """
 
@@ -77,7 +77,7 @@ class Manifest:
     videos: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
     methods: tuple[str, ...] = ()
-    every: tuple[str, ...] = ()
+    all_methods: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
     @property
@@ -131,7 +131,7 @@ class Manifest:
         Args:
             methods: Manipulation methods; all of the data set's where empty.
         """
-        chosen = set(methods) or self._whole()
+        chosen = set(methods) or self._available_methods()
         kept = (
             video
             for video in self.videos
@@ -145,11 +145,11 @@ class Manifest:
     def choice(self, methods: tuple[str, ...]) -> tuple[str, ...]:
         """Returns methods in the form in which equal choices are equal."""
         chosen = set(methods)
-        return () if chosen == self._whole() else tuple(sorted(chosen))
+        return () if chosen == self._available_methods() else tuple(sorted(chosen))
 
-    def _whole(self) -> set[str]:
-        if self.every:
-            return set(self.every)
+    def _available_methods(self) -> set[str]:
+        if self.all_methods:
+            return set(self.all_methods)
         # Written before it was noted.
         if self.card in card_names() and (named := load_card(self.card).methods):
             return set(named)
@@ -161,7 +161,7 @@ class Manifest:
             self,
             videos=(*self.videos, *other.videos),
             missing=(*self.missing, *other.missing),
-            every=tuple(dict.fromkeys((*self.every, *other.every))),
+            all_methods=tuple(dict.fromkeys((*self.all_methods, *other.all_methods))),
         )
 
     def coverage(self, split: str | None = None) -> dict[str, Any]:
@@ -207,14 +207,14 @@ def read_manifest(folder: Path, splits: Iterable[str] = SPLITS) -> Manifest | No
     Raises:
         DataError: If one is damaged, or their store cannot be reached.
     """
-    found = None
+    manifest = None
     for split in splits:
         path = folder / split / MANIFEST
-        with reached(path):
+        with explain_access_errors(path):
             if not path.is_file():
                 continue
         try:
-            with reached(path):
+            with explain_access_errors(path):
                 values = json.loads(path.read_text("utf-8"))
             part = Manifest(
                 folder,
@@ -222,15 +222,15 @@ def read_manifest(folder: Path, splits: Iterable[str] = SPLITS) -> Manifest | No
                 Settings(**values["settings"]),
                 tuple(values["videos"]),
                 tuple(values["missing"]),
-                every=tuple(values.get("methods", ())),
+                all_methods=tuple(values.get("methods", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"Expected a manifest written by `sfcl prepare`. Received: {path} "
                 f"({error!r}). Remove that file and prepare again: no shard is lost."
             ) from error
-        found = part if found is None else found.joined(part)
-    return found
+        manifest = part if manifest is None else manifest.joined(part)
+    return manifest
 
 
 def write_manifest(manifest: Manifest, split: str, missing: list[str]) -> None:
@@ -240,6 +240,6 @@ def write_manifest(manifest: Manifest, split: str, missing: list[str]) -> None:
         "settings": dataclasses.asdict(manifest.settings),
         "videos": [v for v in manifest.videos if v["split"] == split],
         "missing": missing,
-        "methods": list(manifest.every),
+        "methods": list(manifest.all_methods),
     }
     write_json(manifest.folder / split / MANIFEST, values)

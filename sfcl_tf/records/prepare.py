@@ -13,7 +13,7 @@ from typing import Any
 from sfcl_tf.catalog.cards import Card
 from sfcl_tf.catalog.listing import SPLITS, Listing
 from sfcl_tf.faces.boxes import FrameBoxes
-from sfcl_tf.records.index import keep_index
+from sfcl_tf.records.index import update_index
 from sfcl_tf.records.manifest import (
     Manifest,
     Settings,
@@ -22,7 +22,7 @@ from sfcl_tf.records.manifest import (
     write_manifest,
 )
 from sfcl_tf.records.prepare_video import STATUSES, earlier_report
-from sfcl_tf.records.workers import Engine, Task, in_this_process
+from sfcl_tf.records.workers import Engine, Task, run_inline
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import write_json
@@ -55,7 +55,7 @@ def prepare(
     *,
     records: Path,
     boxes: dict[str, FrameBoxes] | None = None,
-    engine: Engine = in_this_process,
+    engine: Engine = run_inline,
     on_video: Callable[[Progress], None] | None = None,
 ) -> Manifest:
     """Prepares every video that is not prepared yet.
@@ -86,7 +86,7 @@ def prepare(
     """
     folder = records_folder(card, settings, records)
     splits = [split for split in SPLITS if listing.split(split)]
-    _make(folder, splits)
+    _make_folders(folder, splits)
     reports: dict[str, dict[str, Any]] = {}
     record_bytes: dict[str, dict[str, list[int]]] = {split: {} for split in splits}
     seconds: dict[str, float] = {}
@@ -103,7 +103,7 @@ def prepare(
         if on_video:
             on_video(Progress(report, earlier, len(reports), len(listing.videos)))
 
-    with alone(folder), contextlib.ExitStack() as at_end:
+    with lock_folder(folder), contextlib.ExitStack() as at_end:
         # Whatever ends this, the report tells how far it came.
         at_end.callback(
             lambda: _write_report(folder, listing, reports, reused, seconds, started)
@@ -126,16 +126,16 @@ def prepare(
             settings,
             tuple(reports[video.video_id] for video in listing.videos),
             tuple(video.video_id for video in listing.missing),
-            every=listing.methods,
+            all_methods=listing.methods,
         )
         for split in splits:
-            whole = _on_disk(manifest, listing.only((split,)), split)
-            write_manifest(whole, split, list(whole.missing))
-            keep_index(folder, split, record_bytes[split])
+            merged = _merge_earlier(manifest, listing.of_splits((split,)), split)
+            write_manifest(merged, split, list(merged.missing))
+            update_index(folder, split, record_bytes[split])
     return manifest
 
 
-def _on_disk(manifest: Manifest, part: Listing, split: str) -> Manifest:
+def _merge_earlier(manifest: Manifest, part: Listing, split: str) -> Manifest:
     """Returns what a split's manifest on disk tells: also what was not chosen now.
 
     Whoever prepares some methods, or some videos, takes the others from nobody. They
@@ -143,7 +143,7 @@ def _on_disk(manifest: Manifest, part: Listing, split: str) -> Manifest:
     """
     missing = tuple(video.video_id for video in part.missing)
     manifest = dataclasses.replace(manifest, missing=missing)
-    is_choice = len(part.whole) > len(part.videos)
+    is_choice = len(part.all_videos) > len(part.videos)
     earlier = read_manifest(manifest.folder, (split,)) if is_choice else None
     if earlier is None:
         return manifest
@@ -151,8 +151,8 @@ def _on_disk(manifest: Manifest, part: Listing, split: str) -> Manifest:
         (report["video_id"], report["label"], report["method"]): report
         for report in (*earlier.videos, *manifest.videos)
     }
-    keys = [(video.video_id, video.label, video.method) for video in part.whole]
-    there = {video.video_id for video in part.whole}
+    keys = [(video.video_id, video.label, video.method) for video in part.all_videos]
+    there = {video.video_id for video in part.all_videos}
     absent = [name for name in (*earlier.missing, *missing) if name not in there]
     return dataclasses.replace(
         manifest,
@@ -167,7 +167,7 @@ def pending(card: Card, listing: Listing, settings: Settings, records: Path) -> 
     return sum(earlier_report(video, folder) is None for video in listing.videos)
 
 
-def _make(folder, splits: list[str]) -> None:
+def _make_folders(folder, splits: list[str]) -> None:
     if is_remote(folder):
         require_writable(folder)
         return
@@ -184,7 +184,7 @@ def _make(folder, splits: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def alone(folder) -> Iterator[None]:
+def lock_folder(folder) -> Iterator[None]:
     """Keeps other preparations out of a folder, and clears what a dead one left.
 
     A remote folder has no locks, and what is unfinished does not lie there. Two that
@@ -196,9 +196,9 @@ def alone(folder) -> Iterator[None]:
     if is_remote(folder):
         yield
         return
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         try:
-            held.enter_context(portable.locked(folder / ".lock"))
+            stack.enter_context(portable.locked(folder / ".lock"))
         except portable.InUseError as error:
             raise DataError(
                 f"Expected to prepare {folder} alone. Received: another preparation is "

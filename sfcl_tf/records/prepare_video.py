@@ -17,7 +17,7 @@ from sfcl_tf.media.picture import Picture
 from sfcl_tf.records.manifest import Settings
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import DiskFullError, NotWrittenError, write_json
-from sfcl_tf.system.storage import reached, size
+from sfcl_tf.system.storage import explain_access_errors, size
 
 _NEIGHBOURS = 2
 _DIGEST_BYTES = 1 << 16
@@ -63,10 +63,10 @@ def prepare_video(
     shard, sidecar = shard_paths(video, folder)
     report = empty_report(video, folder) | {"frames_wanted": settings.frames}
     if boxes == {}:
-        told = "the file of boxes has none for it"
-        return report | {"status": "no_face", "reason": told}
+        reason = "the file of boxes has none for it"
+        return report | {"status": "no_face", "reason": reason}
     for old in (shard, sidecar):
-        with reached(old):
+        with explain_access_errors(old):
             old.unlink(missing_ok=True)  # of another file under the same name
     try:
         report["source"] = _identity(video.path)
@@ -101,7 +101,7 @@ def empty_report(video: Video, folder: Path) -> dict[str, Any]:
         "label": video.label,
         "method": video.method,
         "sources": list(video.sources),
-        **_beside(video),
+        **_only_with(video),
         "status": "",
         "reason": "",
         "shard": str(shard_paths(video, folder)[0].relative_to(folder)),
@@ -130,12 +130,12 @@ def earlier_report(video: Video, folder: Path) -> dict[str, Any] | None:
         fixed = ("video_id", "split", "label", "method", "sources", "shard")
         same = all(report[key] == now[key] for key in fixed)
         # Reports that were written before `only_with` was noted lack it.
-        return report | _beside(video) if same else None
+        return report | _only_with(video) if same else None
     except (DataError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _beside(video: Video) -> dict[str, str]:
+def _only_with(video: Video) -> dict[str, str]:
     return {"only_with": video.only_with} if video.only_with else {}
 
 
@@ -160,28 +160,28 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
     from sfcl_tf.records.record import write_shard
 
     footage = open_footage(video.path)
-    told = dataclasses.asdict(footage.facts)
-    told["crf"] = None if math.isnan(told["crf"]) else told["crf"]
+    report = dataclasses.asdict(footage.facts)
+    report["crf"] = None if math.isnan(report["crf"]) else report["crf"]
     for strict in (True, False):
-        one = _Pass(video, footage, settings, boxes, strict)
+        attempt = _Pass(video, footage, settings, boxes, strict)
         try:
-            written = write_shard(shard, one.records())
+            written = write_shard(shard, attempt.records())
             break
         except _NotAsAnnouncedError:
             footage = footage.settled()
-            told["reason"] = (
+            report["reason"] = (
                 f"{len(footage.stamps)} of {footage.facts.frames} frames decode"
             )
-    if not one.wanted:
+    if not attempt.wanted:
         raise DataError(
             f"Expected frames in {video.path}. Received: none that "
             f"{'has boxes' if len(footage.stamps) else 'decodes'}."
         )
-    return told | {
+    return report | {
         "records": len(written),
         "record_bytes": written,
-        "frames_wanted": one.wanted,
-        **one.counts,
+        "frames_wanted": attempt.wanted,
+        **attempt.counts,
     }
 
 

@@ -18,11 +18,11 @@ from sfcl_tf.records.workers import (
     Engine,
     Result,
     Task,
-    ready_to_prepare,
+    init_worker,
     result_of,
 )
 from sfcl_tf.system.errors import DataError, UsageError
-from sfcl_tf.system.processes import ProcessBeside
+from sfcl_tf.system.processes import WorkerProcess
 from sfcl_tf.system.storage import is_remote
 
 # Of a video whose node or worker is lost; one that crashes its decoder has none.
@@ -89,10 +89,10 @@ def _on_cluster(
             f"{tasks[0].folder}. Mount the bucket on every machine, and give that "
             "folder by --records or SFCL_RECORDS."
         )
-    tasks = [_anywhere(task) for task in tasks]
+    tasks = [_absolute(task) for task in tasks]
     # Its name is one of those that `clear_unfinished` removes.
-    seen = tasks[0].folder / f".shared.{uuid.uuid4().hex}.tmp"
-    seen.touch()
+    marker = tasks[0].folder / f".shared.{uuid.uuid4().hex}.tmp"
+    marker.touch()
     _connect(address, workers)
     # Tasks, not Ray's multiprocessing.Pool: a lost actor of the pool fails the videos
     # that it was given, a lost task is done again.
@@ -101,21 +101,21 @@ def _on_cluster(
     pending: dict[Any, Task] = {}
     try:
         while True:
-            room = max(_room() - len(pending), 0)
-            for task in itertools.islice(waiting, room):
-                pending[remote.remote(task, seen, timeout, __version__)] = task
+            free = max(_capacity() - len(pending), 0)
+            for task in itertools.islice(waiting, free):
+                pending[remote.remote(task, marker, timeout, __version__)] = task
             if not pending:
                 return
             for done in ray.wait(list(pending))[0]:
                 yield _result(done, pending.pop(done))
     finally:
-        for left in pending:
-            ray.cancel(left, force=True)
+        for ref in pending:
+            ray.cancel(ref, force=True)
         ray.shutdown()
-        seen.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
 
 
-def _anywhere(task: Task) -> Task:
+def _absolute(task: Task) -> Task:
     """Returns the task with paths that do not depend on the working directory."""
     video = dataclasses.replace(task.video, path=task.video.path.absolute())
     return dataclasses.replace(task, video=video, folder=task.folder.absolute())
@@ -124,9 +124,9 @@ def _anywhere(task: Task) -> Task:
 def _connect(address: str, workers: int | None) -> None:
     import ray
 
-    here: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if address == "local":
-        here = {
+        options = {
             "num_cpus": workers,
             "object_store_memory": _OBJECT_STORE,
             "include_dashboard": False,
@@ -135,7 +135,7 @@ def _connect(address: str, workers: int | None) -> None:
         host, colon, port = address.rpartition(":")
         if colon and port.isdecimal():  # Ray would wait for it without end
             socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **here)
+        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **options)
     except OSError as error:
         raise UsageError(
             f"Expected a Ray cluster at `{address}`. Received: {error}. Start one by "
@@ -144,7 +144,7 @@ def _connect(address: str, workers: int | None) -> None:
         ) from error
 
 
-def _room() -> int:
+def _capacity() -> int:
     """Returns how many tasks the cluster is to have now; it may grow and shrink."""
     import ray
 
@@ -168,18 +168,18 @@ def _result(done, task: Task) -> Result:
             ) from error
         raise (error.cause or error) from None
     except ray.exceptions.RayError as error:
-        told = f"{type(error).__name__}, tried {1 + RETRIES} times"
-        return task.failed("crashed", told)
+        reason = f"{type(error).__name__}, tried {1 + RETRIES} times"
+        return task.failed("crashed", reason)
 
 
 class _NotHereError(DataError):
     """A machine of the cluster lacks a file."""
 
 
-def _prepare(task: Task, seen: Path, timeout: float, version: str) -> Result:
+def _prepare(task: Task, marker: Path, timeout: float, version: str) -> Result:
     """Prepares a video, on a worker of the cluster."""
     host = platform.node()
-    if not seen.exists():
+    if not marker.exists():
         raise DataError(
             f"Expected {task.folder} to be one folder on every machine of the cluster. "
             f"Received: {host} does not see what is written there. Give a shared "
@@ -200,5 +200,5 @@ def _prepare(task: Task, seen: Path, timeout: float, version: str) -> Result:
 
 
 @functools.cache
-def _process() -> ProcessBeside:
-    return ProcessBeside(ready_to_prepare)
+def _process() -> WorkerProcess:
+    return WorkerProcess(init_worker)

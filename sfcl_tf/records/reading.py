@@ -15,7 +15,7 @@ _UNREADABLE = (
 
 
 @contextlib.contextmanager
-def told_if_unreadable(what: str) -> Iterator[None]:
+def explain_read_errors(what: str) -> Iterator[None]:
     """Turns what TensorFlow says of records that it cannot read into a `DataError`.
 
     Args:
@@ -36,10 +36,10 @@ def told_if_unreadable(what: str) -> Iterator[None]:
 
 
 def readable(dataset: Iterable, what: str) -> Iterator:
-    """Yields a dataset's batches; see `told_if_unreadable`."""
+    """Yields a dataset's batches; see `explain_read_errors`."""
     batches = iter(dataset)
     while True:
-        with told_if_unreadable(what):
+        with explain_read_errors(what):
             try:
                 batch = next(batches)
             except StopIteration:

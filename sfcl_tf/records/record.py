@@ -36,7 +36,7 @@ import tensorflow as tf
 from sfcl_tf.faces.region import context_region
 from sfcl_tf.records.index import FRAME
 from sfcl_tf.records.manifest import SCHEMA
-from sfcl_tf.system.output import replacing
+from sfcl_tf.system.output import atomic_write
 
 _SCALAR = tf.io.FixedLenFeature
 FEATURES = {
@@ -125,7 +125,7 @@ def write_shard(path: Path, records: Iterable[bytes]) -> list[int]:
         DiskFullError: If that is for lack of space.
     """
     sizes = []
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in records:
                 writer.write(record)

@@ -11,7 +11,7 @@ from typing import Any
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.faces.boxes import FrameBoxes
 from sfcl_tf.records.manifest import Settings
-from sfcl_tf.system.processes import Outcome, run_apart
+from sfcl_tf.system.processes import Outcome, run_in_processes
 from sfcl_tf.system.storage import is_remote, load
 
 Result = tuple[dict[str, Any], float]
@@ -44,14 +44,14 @@ class Task:
 
         report = empty_report(self.video, self.folder)
         wanted = self.settings.frames
-        told = {"status": status, "reason": reason, "frames_wanted": wanted}
-        return report | told, float("nan")
+        changes = {"status": status, "reason": reason, "frames_wanted": wanted}
+        return report | changes, float("nan")
 
 
 Engine = Callable[[Iterable[Task]], Iterator[Result]]
 
 
-def in_this_process(tasks: Iterable[Task]) -> Iterator[Result]:
+def run_inline(tasks: Iterable[Task]) -> Iterator[Result]:
     """Does one after another, here: a crash of a decoder is one of this process."""
     for task in tasks:
         yield task()
@@ -69,9 +69,9 @@ def process_pool(workers: int, timeout: float = DEFAULT_TIMEOUT) -> Engine:
 def _in_pool(tasks: Iterable[Task], workers: int, timeout: float) -> Iterator[Result]:
     tasks = list(tasks)
     remote = any(is_remote(task.folder) for task in tasks)
-    warm_up = ready_for_remote_records if remote else ready_to_prepare
-    for outcome in run_apart(tasks, workers, timeout, warm_up):
-        yield result_of(outcome, tasks[outcome.place])
+    warm_up = init_remote_worker if remote else init_worker
+    for outcome in run_in_processes(tasks, workers, timeout, warm_up):
+        yield result_of(outcome, tasks[outcome.index])
 
 
 def result_of(outcome: Outcome, task: Task) -> Result:
@@ -81,7 +81,7 @@ def result_of(outcome: Outcome, task: Task) -> Result:
     return task.failed(outcome.status, outcome.reason)
 
 
-def ready_to_prepare() -> None:
+def init_worker() -> None:
     """Imports what preparing a video needs, on the CPU and on one thread."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import cv2
@@ -92,7 +92,7 @@ def ready_to_prepare() -> None:
     cv2.setNumThreads(1)
 
 
-def ready_for_remote_records() -> None:
-    """Does what `ready_to_prepare` does, and brings in `s3://`."""
-    ready_to_prepare()
+def init_remote_worker() -> None:
+    """Does what `init_worker` does, and brings in `s3://`."""
+    init_worker()
     load()

@@ -184,7 +184,7 @@ def collect(
     Returns:
         The frame AUCs of each row, of the seeds that were trained.
     """
-    found: list[list[float]] = [[] for _ in table.rows]
+    aucs: list[list[float]] = [[] for _ in table.rows]
     for training in trainings:
         try:
             auc = run(training)["summary"]["frame"]["auc"]
@@ -192,19 +192,19 @@ def collect(
             on_done(training, None, error)
             continue
         if auc is not None:
-            found[training.row].append(auc)
+            aucs[training.row].append(auc)
         on_done(training, auc, None)
-    return found
+    return aucs
 
 
-def write_table(folder: Path, name: str, table: Table, found, setup: str) -> str:
+def write_table(folder: Path, name: str, table: Table, results, setup: str) -> str:
     """Writes a table as Markdown, CSV and LaTeX.
 
     Args:
         folder: Where `<name>.md`, `.csv` and `.tex` go.
         name: A key of `TABLES`.
         table: The table.
-        found: Frame AUCs by row, as `collect` gives them.
+        results: Frame AUCs by row, as `collect` gives them.
         setup: Data, preset and what else to know of how they were trained.
 
     Returns:
@@ -212,7 +212,7 @@ def write_table(folder: Path, name: str, table: Table, found, setup: str) -> str
     """
     head = [*table.parts, "AUC (%)", "spread", "seeds", "paper (%)"]
     rows = []
-    for (states, paper), aucs in zip(table.rows, found, strict=True):
+    for (states, paper), aucs in zip(table.rows, results, strict=True):
         percents = [100 * auc for auc in aucs]
         mean = f"{statistics.mean(percents):.2f}" if percents else "n/a"
         spread = f"{statistics.stdev(percents):.2f}" if len(percents) > 1 else "n/a"
@@ -239,7 +239,7 @@ def write_table(folder: Path, name: str, table: Table, found, setup: str) -> str
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*table.parts, "auc_mean", "auc_std", "seeds", "auc_paper", "aucs"])
-    for (states, *rest), aucs in zip(rows, found, strict=True):
+    for (states, *rest), aucs in zip(rows, results, strict=True):
         writer.writerow([*map(int, states), *rest, " ".join(f"{a:.6f}" for a in aucs)])
     write_text(folder / f"{name}.csv", file.getvalue())
     write_text(folder / f"{name}.tex", _latex(table, head, rows, note))

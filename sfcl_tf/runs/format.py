@@ -19,10 +19,10 @@ def require_format(run_dir: Path) -> None:
         values = json.loads((Path(run_dir) / "env.json").read_text("utf-8"))
     except (OSError, ValueError):
         return  # what is missing is told by whoever needs it
-    found = values.get("run_format", 0)
-    if found != RUN_FORMAT:
+    version = values.get("run_format", 0)
+    if version != RUN_FORMAT:
         raise ModelError(
             f"Expected a run of format {RUN_FORMAT}. Received: {run_dir} of format "
-            f"{found}, made by sfcl_tf {values.get('sfcl_tf', 'unknown')}. Use that "
+            f"{version}, made by sfcl_tf {values.get('sfcl_tf', 'unknown')}. Use that "
             "version for it, or train anew."
         )

@@ -14,10 +14,10 @@ from sfcl_tf.runs import files
 from sfcl_tf.runs.format import require_format
 from sfcl_tf.system.errors import ModelError, SfclError, UsageError
 from sfcl_tf.system.storage import (
-    at_hand,
+    explain_access_errors,
     is_remote,
-    location,
-    reached,
+    local_copy,
+    parse_location,
     require_writable,
 )
 
@@ -25,27 +25,29 @@ from sfcl_tf.system.storage import (
 class Run:
     """What lies in a run's directory.
 
-    `Run(place)` is enough for a folder of this machine; what lies on `s3://` is
+    `Run(location)` is enough for a folder of this machine; what lies on `s3://` is
     brought to one by `Run.open`.
 
     Args:
-        place: Where the run lies: a path, or `s3://BUCKET/PREFIX`.
+        location: Where the run lies: a path, or `s3://BUCKET/PREFIX`.
         folder: The local folder that holds it, where that is another one.
-        save: Brings `place` up to date with the folder.
+        save: Brings `location` up to date with the folder.
     """
 
     def __init__(
         self,
-        place: str | Path,
+        location: str | Path,
         folder: Path | None = None,
         save: Callable[[], None] = lambda: None,
     ):
-        self.place = location(place) if isinstance(place, str) else place
+        self.location = (
+            parse_location(location) if isinstance(location, str) else location
+        )
         self._folder = folder
         self.save = save
 
     def __repr__(self):
-        return f"Run({str(self.place)!r})"
+        return f"Run({str(self.location)!r})"
 
     @property
     def folder(self) -> Path:
@@ -56,45 +58,45 @@ class Run:
         """
         if self._folder is not None:
             return self._folder
-        if is_remote(self.place):
+        if is_remote(self.location):
             raise UsageError(
-                f"Expected a run at hand. Received: {self.place}. Use it inside "
-                "`with Run.open(place) as run:`, which copies it here and back."
+                f"Expected a run at hand. Received: {self.location}. Use it inside "
+                "`with Run.open(location) as run:`, which copies it here and back."
             )
-        return self.place
+        return self.location
 
     @property
     def name(self) -> str:
-        """The last part of its place."""
-        return self.place.name
+        """The last part of its location."""
+        return self.location.name
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, place: "str | Path | Run") -> Iterator["Run"]:
+    def open(cls, location: "str | Path | Run") -> Iterator["Run"]:
         """Gives a run that is there; what changes in its folder is kept at the end.
 
         Args:
-            place: Where it lies; a run that is open already stands for itself.
+            location: Where it lies; a run that is open already stands for itself.
 
         Raises:
             ModelError: If there is no run, or one of another version.
             DataError: If its store cannot be reached.
         """
-        run = place if isinstance(place, Run) else cls(place)
+        run = location if isinstance(location, Run) else cls(location)
         if run._folder is not None:
             yield run
             return
-        place = run.place
-        with reached(place):
-            found = (place / files.CONFIG).is_file()
-        if not found:
+        location = run.location
+        with explain_access_errors(location):
+            exists = (location / files.CONFIG).is_file()
+        if not exists:
             raise ModelError(
-                f"Expected a run's directory. Received: {place}, which has no "
+                f"Expected a run's directory. Received: {location}, which has no "
                 "config.toml. Runs are made by `sfcl train` below ./runs."
             )
-        with at_hand(place, fetch=True) as (folder, save):
+        with local_copy(location, fetch=True) as (folder, save):
             require_format(folder)
-            yield cls(place, folder, save)
+            yield cls(location, folder, save)
 
     @classmethod
     @contextlib.contextmanager
@@ -111,10 +113,10 @@ class Run:
         Raises:
             UsageError: If the name is none, is taken, or cannot be written at.
         """
-        place = new_place(runs, name)
-        _require_new(place)
-        with at_hand(place) as (folder, save):
-            run = cls(place, folder, save)
+        location = new_location(runs, name)
+        _require_new(location)
+        with local_copy(location) as (folder, save):
+            run = cls(location, folder, save)
             try:
                 yield run
             except SfclError:
@@ -128,11 +130,11 @@ class Run:
     @classmethod
     def newest(cls, runs: Path) -> "Run | None":
         """Returns the run of a folder that was finished last; `None` without one."""
-        found = [path.parent for path in runs.glob(f"*/{files.MODEL}")]
-        found = [folder for folder in found if (folder / files.CONFIG).is_file()]
-        if not found:
+        folders = [path.parent for path in runs.glob(f"*/{files.MODEL}")]
+        folders = [folder for folder in folders if (folder / files.CONFIG).is_file()]
+        if not folders:
             return None
-        return cls(max(found, key=lambda each: (each / files.MODEL).stat().st_mtime))
+        return cls(max(folders, key=lambda each: (each / files.MODEL).stat().st_mtime))
 
     def path(self, name: str) -> Path:
         """Returns the local path of one of its files; see `sfcl_tf.runs.files`."""
@@ -190,7 +192,7 @@ class Run:
         return load_model(self.path(files.MODEL))
 
 
-def new_place(runs: str | Path, name: str):
+def new_location(runs: str | Path, name: str):
     """Returns where a run of a name is to lie.
 
     Raises:
@@ -201,15 +203,15 @@ def new_place(runs: str | Path, name: str):
             f"Expected --name to be a plain name. Received: {name!r}. Give the folder "
             "by --runs."
         )
-    return (location(runs) if isinstance(runs, str) else runs) / name
+    return (parse_location(runs) if isinstance(runs, str) else runs) / name
 
 
 def _require_new(path):
     if is_remote(path):
-        with reached(path):
+        with explain_access_errors(path):
             exists = path.exists()
         if exists:
-            raise _is_there(path, " and is a run")
+            raise _exists_error(path, " and is a run")
         require_writable(path)
         return
     try:
@@ -218,7 +220,7 @@ def _require_new(path):
         probe.touch()
         probe.unlink()
     except FileExistsError as error:
-        raise _is_there(path, " and is a run" if path.is_dir() else "") from error
+        raise _exists_error(path, " and is a run" if path.is_dir() else "") from error
     except OSError as error:
         raise UsageError(
             f"Expected a folder in which runs can be written. Received: {path} "
@@ -226,7 +228,7 @@ def _require_new(path):
         ) from error
 
 
-def _is_there(path, what):
+def _exists_error(path, what):
     return UsageError(
         f"Expected a new run. Received: {path}, which exists{what}. Choose another "
         f"--name, go on with it by --resume {path}, or remove it."

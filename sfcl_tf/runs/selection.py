@@ -104,7 +104,7 @@ class Selection:
         if self.faces != "largest":
             parts.append(f"faces-{self.faces}")
         if self.methods:
-            parts.append(_word(self.methods))
+            parts.append(_methods_slug(self.methods))
         parts += [each.replace("=", "-") for each in self.degraded]
         return "_".join(parts)
 
@@ -145,17 +145,17 @@ def _mark(manifest: Manifest) -> str:
     return manifest.fingerprint
 
 
-def _word(methods: tuple[str, ...]) -> str:
+def _methods_slug(methods: tuple[str, ...]) -> str:
     """Returns a part of a file's name, another one for each choice of methods."""
-    word = "+".join(methods)
+    slug = "+".join(methods)
     plain = all(re.fullmatch(r"[A-Za-z0-9.]+", method) for method in methods)
-    if plain and len(word) <= _LONGEST:
-        return word
+    if plain and len(slug) <= _LONGEST:
+        return slug
     digest = hashlib.sha256(json.dumps(methods).encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9.+]+', '-', word)[:_LONGEST]}-{digest}"
+    return f"{re.sub(r'[^A-Za-z0-9.+]+', '-', slug)[:_LONGEST]}-{digest}"
 
 
-def note(
+def log_evaluation(
     run_dir: Path, name: str, selection: Selection, manifest: Manifest, run: str = ""
 ) -> None:
     """Adds a line to `evaluations.jsonl`: what was looked at, and when.
@@ -182,7 +182,7 @@ def note(
         file.write(json.dumps(line) + "\n")
 
 
-def noted_records(
+def logged_digest(
     run_dir: Path, name: str, data: DataConfig | None = None, run: str = ""
 ) -> str | None:
     """Returns the digest of the records that `predictions_<name>.csv` is of.
@@ -197,16 +197,16 @@ def noted_records(
     Returns:
         See `Manifest.digest`; `None` where no evaluation of the name was noted.
     """
-    path, found = Path(run_dir) / files.EVALUATIONS, None
+    path, digest = Path(run_dir) / files.EVALUATIONS, None
     for text in path.read_text("utf-8").splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError):  # the last one, of a full disk
             line = json.loads(text)
-            if _noted_name(line, data) == name:
-                found = line["records"] if line.get("run", "") == run else None
-    return found
+            if _logged_name(line, data) == name:
+                digest = line["records"] if line.get("run", "") == run else None
+    return digest
 
 
-def _noted_name(line, data):
+def _logged_name(line, data):
     if "name" in line or data is None:
         return line.get("name")
     own = (card_name(data.dataset), data.frames)

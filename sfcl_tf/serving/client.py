@@ -222,10 +222,10 @@ class Client:
             source, str | bytes | Path | np.ndarray
         )
         sources = [source] if single else source
-        found = itertools.chain.from_iterable(
+        pairs = itertools.chain.from_iterable(
             _faces(name, footage, options) for name, footage in _opened(sources)
         )
-        moments, regions = itertools.tee(found)
+        moments, regions = itertools.tee(pairs)
         answers = self.score(region for _, region in regions)
         for (moment, _), answer in zip(moments, answers, strict=True):
             yield FaceScore(**dataclasses.asdict(answer), **moment)
@@ -238,7 +238,7 @@ class Client:
         """
         under_way: collections.deque[grpc.Future] = collections.deque()
         for batch in self._batches(regions):
-            under_way.append(self._ask(batch))
+            under_way.append(self._send_batch(batch))
             while len(under_way) == _IN_FLIGHT or (under_way and under_way[0].done()):
                 yield from self._answers(under_way.popleft())
         while under_way:
@@ -275,7 +275,7 @@ class Client:
         reply = self._reply(self._send("explain", inputs))
         return {n: tf.make_ndarray(x)[0] for n, x in reply.outputs.items()}
 
-    def _ask(self, batch):
+    def _send_batch(self, batch):
         inputs = {
             "image_bytes": np.array([region.png for region in batch], object),
             "boxes": np.array([[region.box] for region in batch], np.float32),

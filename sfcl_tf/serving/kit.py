@@ -135,8 +135,8 @@ def write_kit(folder: Path, settings: KitSettings | None = None) -> list[Path]:
             f"of the model alone: sfcl export RUN --to {folder / MODELS}/NAME "
             "--version N. For a new kit, name another folder, or remove those files."
         )
-    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    others = sorted(found - {MODELS})
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    others = sorted(names - {MODELS})
     if others and not there:
         raise UsageError(
             f"Expected {folder} to be empty, or to hold a kit. Received: a folder "
@@ -161,12 +161,12 @@ def _filled(settings):
         for key, value in values.items():
             # The shipped files hold the defaults, so that they work as they are and
             # keep their comments: what follows the key is replaced.
-            kit[path], found = re.subn(
+            kit[path], count = re.subn(
                 rf'(?<![\w-]){re.escape(key)}[^\s"]*',
                 f"{key}{value}".replace("\\", r"\\"),
                 kit[path],
             )
-            if not found:
+            if not count:
                 raise ValueError(f"Expected {key!r} in {path}. Received: none.")
     return kit
 

@@ -65,7 +65,7 @@ def model_card(
         "",
         "## Score and verdict",
         "",
-        *_told(calibration),
+        *_describe_calibration(calibration),
         "",
         "## Measured",
         "",
@@ -82,7 +82,7 @@ def _kind(weights):
     return weights if weights in ("imagenet", "none") else "from a file"
 
 
-def _told(calibration):
+def _describe_calibration(calibration):
     if why := calibration.why:
         return [
             f"Not calibrated ({why}): the score is the sigmoid of the logit, and every "
@@ -141,8 +141,8 @@ def _measured(summary):
     head = ("Test split", *(f"by {level}" for level in levels))
     counts = ("real / fake", *(_counts(summary[level]) for level in levels))
     rows = [
-        (told, *(_figure(summary[level], name) for level in levels))
-        for name, told in _FIGURES.items()
+        (label, *(_figure(summary[level], name) for level in levels))
+        for name, label in _FIGURES.items()
     ]
     return _table(head, [counts, *rows])
 

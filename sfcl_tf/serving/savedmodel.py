@@ -99,9 +99,9 @@ def verify_savedmodel(path: Path, crops, logits: np.ndarray, batch_size: int) ->
     encoded = (tf.io.encode_png(crop).numpy() for crop in crops)
     largest, start = 0.0, 0
     for batch in _batches(encoded, batch_size):
-        found = serve(image_bytes=tf.constant(batch))["logit"].numpy()
+        actual = serve(image_bytes=tf.constant(batch))["logit"].numpy()
         expected = logits[start : start + len(batch)]
-        largest = max(largest, float(np.abs(found - expected).max()))
+        largest = max(largest, float(np.abs(actual - expected).max()))
         start += len(batch)
     if not largest <= TOLERANCE:
         raise ModelError(

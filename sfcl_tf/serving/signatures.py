@@ -145,8 +145,8 @@ class Signatures:
             for name in ("real_to", "fake_from"):
                 threshold = tf.constant(getattr(level, name), tf.float32)
                 answers[prefix + name] = tf.fill((frames, faces), threshold)
-        told = tf.fill((frames,), calibration.to_json())
-        return answers | {"calibration": told}
+        record = tf.fill((frames,), calibration.to_json())
+        return answers | {"calibration": record}
 
     def features(self, image_bytes):
         """Gives what the last layer sees of face crops, for search and for drift.
@@ -157,9 +157,9 @@ class Signatures:
         """
         _bound(tf.size(image_bytes))
         inputs, status = self._prepare(image_bytes)
-        found = _of_usable(self._forward, inputs, status)
-        del found["logit"]
-        return found | {"status": status}
+        outputs = _of_usable(self._forward, inputs, status)
+        del outputs["logit"]
+        return outputs | {"status": status}
 
     def explain(self, image_bytes):
         """Gives what the logit of face crops rests on.
@@ -178,9 +178,9 @@ class Signatures:
         """
         _bound(tf.size(image_bytes))
         inputs, status = self._prepare(image_bytes)
-        found = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
-        score = self._calibrated(found["logit"])
-        return found | {"score": score, "status": status}
+        outputs = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
+        score = self._calibrated(outputs["logit"])
+        return outputs | {"score": score, "status": status}
 
     def _named(self, inputs):
         return dict(zip(self._preprocess.specs, inputs, strict=True))
@@ -200,14 +200,14 @@ class Signatures:
         gradient = tape.gradient(views["map_logit"], sources)
         weights = tf.reduce_mean(gradient["map"], axis=(1, 2), keepdims=True)
         heatmap = tf.nn.relu(tf.reduce_sum(weights * views["map"], axis=-1))
-        found = {"logit": views["logit"][:, 0], "heatmap": heatmap}
+        outputs = {"logit": views["logit"][:, 0], "heatmap": heatmap}
         if "attention" in views:
-            found["attention"] = views["attention"]
+            outputs["attention"] = views["attention"]
         if "bands" in sources:
             contribution = views["bands"] * gradient["bands"]
-            found["bands"] = tf.reduce_sum(contribution, axis=(1, 2))
-            found["blocks"] = tf.reduce_sum(contribution, axis=(3, 4))
-        return {name: tf.cast(value, tf.float32) for name, value in found.items()}
+            outputs["bands"] = tf.reduce_sum(contribution, axis=(1, 2))
+            outputs["blocks"] = tf.reduce_sum(contribution, axis=(3, 4))
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     def _score(self, inputs, status):
         logit = _of_usable(self._forward, inputs, status)["logit"]
@@ -250,9 +250,9 @@ class Signatures:
             x0, y0, x1, y1 = tf.unstack(box)
             used = tf.reduce_all(tf.math.is_finite(box)) & (x1 > x0) & (y1 > y0)
             inside = (x1 > 0) & (y1 > 0) & (x0 < width) & (y0 < height)
-            told = tf.where(used, tf.where(inside, "", OUTSIDE), UNUSED)
-            told = tf.where(tf.equal(problem, ""), told, problem)
-            return self._prepare_face(image, box, margin, told)
+            status = tf.where(used, tf.where(inside, "", OUTSIDE), UNUSED)
+            status = tf.where(tf.equal(problem, ""), status, problem)
+            return self._prepare_face(image, box, margin, status)
 
         signature = (*self._specs, tf.TensorSpec((), tf.string))
         return tf.map_fn(
@@ -294,18 +294,18 @@ class Signatures:
         )
         prepared = tf.data.Dataset.from_tensor_slices(items).enumerate()
         prepared = prepared.map(
-            lambda place, item: (place, *prepare(*item)),
+            lambda index, item: (index, *prepare(*item)),
             num_parallel_calls=_PARALLEL,
             deterministic=False,
         ).ignore_errors()
         # At least one element, of an empty batch too.
         spare = tf.data.Dataset.from_tensors((count, *lost))
-        place, *found = (
+        index, *columns = (
             prepared.concatenate(spare).batch(count + 1).get_single_element()
         )
         *inputs, status = (
-            _placed(value, place, default, count + 1)[:-1]
-            for value, default in zip(found, lost, strict=True)
+            _placed(value, index, default, count + 1)[:-1]
+            for value, default in zip(columns, lost, strict=True)
         )
         return inputs, status
 
@@ -316,11 +316,11 @@ def _bound(count, most=MAX_FACES, what="faces in a request"):
     )
 
 
-def _placed(values, places, default, count):
+def _placed(values, indices, default, count):
     """Returns `count` rows: `values` at their places, `default` elsewhere."""
-    found = tf.shape(values, tf.int64)[0]
-    row = tf.fill(count[None], found)
-    row = tf.tensor_scatter_nd_update(row, places[:, None], tf.range(found))
+    length = tf.shape(values, tf.int64)[0]
+    row = tf.fill(count[None], length)
+    row = tf.tensor_scatter_nd_update(row, indices[:, None], tf.range(length))
     return tf.gather(tf.concat([values, default[None]], 0), row)
 
 
@@ -344,11 +344,11 @@ def _of_usable(function, inputs, status, at_once=_AT_ONCE):
         )
         for x in inputs
     ]
-    found = _in_pieces(function, inputs, tf.maximum(used, 1), at_once)
+    outputs = _in_pieces(function, inputs, tf.maximum(used, 1), at_once)
     count = tf.size(status, tf.int64)
     return {
         name: _placed(value[:used], rows, tf.fill(value.shape[1:], np.nan), count)
-        for name, value in found.items()
+        for name, value in outputs.items()
     }
 
 
@@ -365,8 +365,8 @@ def _in_pieces(function, inputs, count, at_once):
 
     def step(piece, arrays):
         first = piece * at_once
-        found = function(*(x[first : first + at_once] for x in inputs))
-        return piece + 1, {n: a.write(piece, found[n]) for n, a in arrays.items()}
+        outputs = function(*(x[first : first + at_once] for x in inputs))
+        return piece + 1, {n: a.write(piece, outputs[n]) for n, a in arrays.items()}
 
     _, arrays = tf.while_loop(
         lambda piece, _: piece < pieces, step, (0, arrays), parallel_iterations=1

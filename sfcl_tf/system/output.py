@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.system.errors import DataError
-from sfcl_tf.system.storage import is_remote, said_by_system, upload
+from sfcl_tf.system.storage import is_remote, os_error_message, upload
 
 _NO_SPACE = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
 
@@ -25,7 +25,7 @@ class DiskFullError(NotWrittenError):
 
 
 @contextlib.contextmanager
-def replacing(path) -> Iterator[Path]:
+def atomic_write(path) -> Iterator[Path]:
     """Gives a temporary name; what is written there takes the name `path` at the end.
 
     If nothing lies there at the end, or an error is raised, `path` stays as it was.
@@ -40,7 +40,7 @@ def replacing(path) -> Iterator[Path]:
     name = f".{path.name[:100]}.{uuid.uuid4().hex}.tmp"
     temporary = Path(tempfile.gettempdir()) / name if remote else path.with_name(name)
     try:
-        with told_if_not_written(path):
+        with explain_write_errors(path):
             yield temporary
             if temporary.exists():
                 if remote:
@@ -52,8 +52,8 @@ def replacing(path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def told_if_not_written(
-    path, again="run the command again: it goes on where it stopped"
+def explain_write_errors(
+    path, hint="run the command again: it goes on where it stopped"
 ) -> Iterator[None]:
     """Turns what the system says of a write that failed into an error of ours.
 
@@ -64,13 +64,13 @@ def told_if_not_written(
     try:
         yield
     except Exception as error:
-        told = said_by_system(error)
-        if told is None:
+        reason = os_error_message(error)
+        if reason is None:
             raise
-        kind = DiskFullError if any(t in told for t in _NO_SPACE) else NotWrittenError
+        kind = DiskFullError if any(t in reason for t in _NO_SPACE) else NotWrittenError
         raise kind(
-            f"Expected to write {path}. Received: {told}. Free some space or choose "
-            f"another folder, and {again}."
+            f"Expected to write {path}. Received: {reason}. Free some space or choose "
+            f"another folder, and {hint}."
         ) from error
 
 
@@ -80,6 +80,6 @@ def write_json(path, values: Any) -> None:
     Raises:
         NotWrittenError: If writing fails.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text, "utf-8")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sfcl_tf.system.portable import interrupts_held
+from sfcl_tf.system.portable import block_interrupts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,19 +17,19 @@ class Outcome:
     """What became of a job.
 
     Attributes:
-        place: Its place among the jobs.
+        index: Its position among the jobs.
         result: What it returned; `None` if it did not.
         status: `done`, `timed_out` or `crashed`.
         reason: Why it is not done.
     """
 
-    place: int
+    index: int
     result: Any
     status: str = "done"
     reason: str = ""
 
 
-def run_apart(
+def run_in_processes(
     jobs: Sequence[Callable[[], Any]],
     workers: int,
     timeout: float,
@@ -53,13 +53,13 @@ def run_apart(
         return
     pool = _pool(min(workers, len(jobs)), warm_up)
     try:
-        with interrupts_held():
-            places = {
-                pool.schedule(job, timeout=timeout): place
-                for place, job in enumerate(jobs)
+        with block_interrupts():
+            indices = {
+                pool.schedule(job, timeout=timeout): index
+                for index, job in enumerate(jobs)
             }
-        for future in concurrent.futures.as_completed(places):
-            yield _outcome(future, places.pop(future), timeout)
+        for future in concurrent.futures.as_completed(indices):
+            yield _outcome(future, indices.pop(future), timeout)
         pool.close()
         pool.join()
     finally:
@@ -67,7 +67,7 @@ def run_apart(
         pool.join()
 
 
-class ProcessBeside:
+class WorkerProcess:
     """Calls one job at a time in a process that is kept for the next.
 
     Args:
@@ -79,7 +79,7 @@ class ProcessBeside:
 
     def __call__(self, job: Callable[[], Any], timeout: float) -> Outcome:
         """Calls a job and waits for it; an exception that it raises is raised here."""
-        with interrupts_held():
+        with block_interrupts():
             future = self._pool.schedule(job, timeout=timeout)
         return _outcome(future, 0, timeout)
 
@@ -94,16 +94,16 @@ def _pool(workers: int, warm_up: Callable[[], None]):
     )
 
 
-def _outcome(future, place: int, timeout: float) -> Outcome:
+def _outcome(future, index: int, timeout: float) -> Outcome:
     from pebble import ProcessExpired
 
     try:
-        return Outcome(place, future.result())
+        return Outcome(index, future.result())
     except concurrent.futures.TimeoutError:
-        return Outcome(place, None, "timed_out", f"not done after {timeout:g} s")
+        return Outcome(index, None, "timed_out", f"not done after {timeout:g} s")
     except ProcessExpired as error:
         reason = f"its process died, exit code {error.exitcode}"
-        return Outcome(place, None, "crashed", reason)
+        return Outcome(index, None, "crashed", reason)
 
 
 def _start_worker(warm_up) -> None:

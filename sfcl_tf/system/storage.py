@@ -1,7 +1,7 @@
-"""Places on `s3://`, where records, runs and exports may lie.
+"""Locations on `s3://`, where records, runs and exports may lie.
 
 Records are written and read in place. Runs and exports are made in a local folder
-and copied. A place is a `pathlib.Path`, or for `s3://` an `etils.epath.Path`, of
+and copied. A location is a `pathlib.Path`, or for `s3://` an `etils.epath.Path`, of
 which only what both have is used.
 """
 
@@ -22,13 +22,13 @@ _TENSORFLOW = "2.17."
 _NEEDED = ("etils", "tensorflow_io")
 
 
-def is_remote(place) -> bool:
-    """Tells whether a text or a place is a URL."""
-    return "://" in str(place)
+def is_remote(location) -> bool:
+    """Tells whether a text or a location is a URL."""
+    return "://" in str(location)
 
 
-def location(text: str):
-    """Returns the place that a text names.
+def parse_location(text: str):
+    """Returns the location that a text names.
 
     Raises:
         UsageError: If it is a URL of another kind, or what `s3://` needs is absent.
@@ -63,10 +63,10 @@ def load() -> None:
     import tensorflow_io  # noqa: F401
 
 
-def _unfit(text: str, found: str) -> UsageError:
+def _unfit(text: str, received: str) -> UsageError:
     return UsageError(
         f"Expected tensorflow-io and TensorFlow {_TENSORFLOW}* for {text}. Received: "
-        f"{found}. Use an environment of its own, with Python 3.11, since "
+        f"{received}. Use an environment of its own, with Python 3.11, since "
         "tensorflow-io loads in no later line of TensorFlow: pip install "
         '"sfcl_tf[io]". Or mount the bucket and give the folder.'
     )
@@ -86,7 +86,7 @@ def end_process(code: int) -> None:
 
 
 @contextlib.contextmanager
-def reached(place) -> Iterator[None]:
+def explain_access_errors(location) -> Iterator[None]:
     """Tells of a store that cannot be reached; errors of local files pass.
 
     Raises:
@@ -95,17 +95,17 @@ def reached(place) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = said_by_system(error)
-        if told is None or not is_remote(place):
+        reason = os_error_message(error)
+        if reason is None or not is_remote(location):
             raise
         raise DataError(
-            f"Expected to read and write {place}. Received: {told}. See that the "
+            f"Expected to read and write {location}. Received: {reason}. See that the "
             "bucket exists, and that AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
             "AWS_REGION and, if it is not Amazon's, S3_ENDPOINT are right."
         ) from error
 
 
-def said_by_system(error: Exception) -> str | None:
+def os_error_message(error: Exception) -> str | None:
     """Returns what a file system says of what failed; `None` for other errors."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
@@ -117,8 +117,8 @@ def said_by_system(error: Exception) -> str | None:
 
 def size(path) -> int:
     """Returns a file's size in bytes."""
-    found = path.stat()
-    return found.length if is_remote(path) else found.st_size
+    stat = path.stat()
+    return stat.length if is_remote(path) else stat.st_size
 
 
 def upload(path: Path, url) -> None:
@@ -128,37 +128,37 @@ def upload(path: Path, url) -> None:
     tf.io.gfile.copy(str(path), str(url), overwrite=True)
 
 
-def require_writable(place) -> None:
+def require_writable(location) -> None:
     """Writes a remote object and removes it; empty folders do not exist there.
 
     Raises:
         DataError: If that fails.
     """
-    probe = place / ".writable"
-    with reached(place):
+    probe = location / ".writable"
+    with explain_access_errors(location):
         probe.write_text("sfcl")
         probe.unlink()
 
 
 @contextlib.contextmanager
-def at_hand(place, *, fetch: bool = False) -> Iterator[tuple[Path, Callable]]:
-    """Gives a local folder for a place, and a function that brings it up to date.
+def local_copy(location, *, fetch: bool = False) -> Iterator[tuple[Path, Callable]]:
+    """Gives a local folder for a location, and a function that brings it up to date.
 
-    A local place stands for itself. What is made for a remote one is also copied at
+    A local location stands for itself. What is made for a remote one is also copied at
     the end, whatever ends it.
 
     Args:
-        place: The folder.
+        location: The folder.
         fetch: Whether to begin with what lies there.
 
     Raises:
         DataError: If copying fails; what was made is kept in the local folder.
     """
-    if not is_remote(place):
-        yield place, lambda: None
+    if not is_remote(location):
+        yield location, lambda: None
         return
     parent = Path(tempfile.mkdtemp(prefix="sfcl-"))
-    copy = _Copy(parent / place.name, place)
+    copy = _Copy(parent / location.name, location)
     try:
         copy.folder.mkdir()
         if fetch:
@@ -178,14 +178,14 @@ class _Copy:
     def __init__(self, folder: Path, url):
         self.folder = folder
         self._url = url
-        self._same: dict[Path, tuple[int, int]] = {}
+        self._synced: dict[Path, tuple[int, int]] = {}
 
     def download(self) -> None:
         """Copies everything from the remote folder."""
         import tensorflow as tf
 
         root = str(self._url)
-        with reached(self._url):
+        with explain_access_errors(self._url):
             for above, _, names in tf.io.gfile.walk(root):
                 below = self.folder / above.removeprefix(root).strip("/")
                 below.mkdir(parents=True, exist_ok=True)
@@ -194,25 +194,25 @@ class _Copy:
                     part = below / f".{name}"  # never uploaded, should this fail
                     tf.io.gfile.copy(url, str(part), overwrite=True)
                     path = part.replace(below / name)
-                    self._same[path] = _state(path)
+                    self._synced[path] = _state(path)
 
     def upload(self) -> None:
         """Copies what is new, but for what is hidden, and so half written."""
-        found = self.folder.rglob("*")
-        files = [path.relative_to(self.folder) for path in found if path.is_file()]
+        paths = self.folder.rglob("*")
+        files = [path.relative_to(self.folder) for path in paths if path.is_file()]
         # Deepest first: a server takes a SavedModel for whole by its topmost file.
         for name in sorted(files, key=lambda name: (-len(name.parts), name)):
             path = self.folder / name
             if any(part.startswith(".") for part in name.parts):
                 continue
             state = _state(path)
-            if self._same.get(path) != state:
+            if self._synced.get(path) != state:
                 url = self._url / name.as_posix()
-                with reached(url):
+                with explain_access_errors(url):
                     upload(path, url)
-                self._same[path] = state
+                self._synced[path] = state
 
 
 def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns

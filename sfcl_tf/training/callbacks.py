@@ -12,7 +12,7 @@ import numpy as np
 
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.records.reading import readable
-from sfcl_tf.system.output import told_if_not_written
+from sfcl_tf.system.output import explain_write_errors
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.interrupt import Interrupt
@@ -105,7 +105,7 @@ class SelectOnValidation(keras.callbacks.Callback):
             best.best_auc, best.best_loss
         ):
             path = candidate(self._folder, epoch + 1)
-            with told_if_not_written(path, "go on with --resume"):
+            with explain_write_errors(path, "go on with --resume"):
                 self._local.save_weights(path)
             best.best_epoch, best.best_auc, best.best_loss = epoch + 1, auc, loss
 
@@ -167,7 +167,7 @@ class LogMetrics(keras.callbacks.Callback):
         self._first: tuple[float, ...] | None = None
         self.history = [r for r in read_rows(path) if r["epoch"] <= progress.epoch]
         lines = "".join(_line(row) for row in self.history)
-        with told_if_not_written(path):
+        with explain_write_errors(path):
             path.write_text(lines, "utf-8")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -197,7 +197,7 @@ class LogMetrics(keras.callbacks.Callback):
             row["seconds"] = time.perf_counter() - self._start
         self.history.append(row)
         with (
-            told_if_not_written(self._path, "go on with --resume"),
+            explain_write_errors(self._path, "go on with --resume"),
             self._path.open("a", encoding="utf-8") as file,
         ):
             file.write(_line(row))

@@ -13,7 +13,7 @@ import tensorflow as tf
 from sfcl_tf.config import RETIRED, Config
 from sfcl_tf.runs.files import STATE
 from sfcl_tf.system.errors import ModelError
-from sfcl_tf.system.output import told_if_not_written, write_json
+from sfcl_tf.system.output import explain_write_errors, write_json
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 
@@ -94,7 +94,7 @@ class TrainingState:
                 self._variables.write(str(Path(folder, "worker")))
             return
         name = f"step-{progress.step:08d}"
-        with told_if_not_written(
+        with explain_write_errors(
             self._folder / name, "go on from the last checkpoint with --resume"
         ):
             try:
@@ -175,10 +175,13 @@ def require_settings(folder: Path, config: Config) -> None:
         and not (key == _EPOCHS and own[key] > saved[key])
     ]
     if other:
-        told = "; ".join(f"{k} was {saved.get(k)}, is {own.get(k)}" for k in other[:5])
+        differences = "; ".join(
+            f"{k} was {saved.get(k)}, is {own.get(k)}" for k in other[:5]
+        )
         raise ModelError(
             f"Expected the settings that the checkpoint in {folder} was trained with. "
-            f"Received others: {told}. Restore them, or start a new run with these."
+            f"Received others: {differences}. Restore them, or start a new run with "
+            "these."
         )
 
 

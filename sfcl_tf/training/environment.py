@@ -83,7 +83,7 @@ def _revision() -> str:
     """Returns the checkout's git revision, `unknown` for an installed package."""
     folder = Path(__file__).parent
     try:
-        found = subprocess.run(
+        result = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
             cwd=folder,
             capture_output=True,
@@ -93,4 +93,4 @@ def _revision() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return found.stdout.strip()
+    return result.stdout.strip()

@@ -55,12 +55,12 @@ class FiniteGuard:
             "Train",
         )
 
-    def _error(self, found, step) -> NotFiniteError:
+    def _error(self, expected, step) -> NotFiniteError:
         # A run goes on with its own settings alone, and would come to the same.
         rate = self._options.learning_rate / _SLOWER
         clip = "" if self._options.clip_norm else " --set train.clip_norm=1"
         return NotFiniteError(
-            f"Expected {found}. The last checkpoint and the best one are kept. {step} "
-            f"anew, more slowly: sfcl train --config {self._run_dir / 'config.toml'} "
-            f"--set train.learning_rate={rate:g}{clip}"
+            f"Expected {expected}. The last checkpoint and the best one are kept. "
+            f"{step} anew, more slowly: sfcl train --config "
+            f"{self._run_dir / 'config.toml'} --set train.learning_rate={rate:g}{clip}"
         )

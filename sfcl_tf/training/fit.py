@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from sfcl_tf.records.reading import told_if_unreadable
+from sfcl_tf.records.reading import explain_read_errors
 
 
 @dataclasses.dataclass
@@ -127,7 +127,7 @@ class FitModel(keras.Model):
 
         def advance(iterator):
             start = time.perf_counter()
-            with told_if_unreadable(f"the batch of step {self.step + 1}"):
+            with explain_read_errors(f"the batch of step {self.step + 1}"):
                 batch = next(iterator)
             ready = time.perf_counter()
             if self.sample is None:

@@ -65,8 +65,8 @@ def make_optimizer(
     Raises:
         UsageError: If one of these is set and there is nothing to hold for.
     """
-    apart = options.backbone_rate != 1 or options.freeze_epochs
-    if apart and not backbone:
+    separate = options.backbone_rate != 1 or options.freeze_epochs
+    if separate and not backbone:
         raise UsageError(
             "Expected a model with a backbone, for train.backbone_rate and "
             f"train.freeze_epochs. Received: {options.backbone_rate:g} and "
@@ -79,7 +79,7 @@ def make_optimizer(
         global_clipnorm=options.clip_norm or None,
         use_ema=bool(options.ema),
         ema_momentum=options.ema or 0.99,
-        slow=backbone if apart else (),
+        slow=backbone if separate else (),
         factor=options.backbone_rate,
         frozen_steps=options.freeze_epochs * steps_per_epoch,
     )

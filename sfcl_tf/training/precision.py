@@ -48,8 +48,8 @@ def dtype_policy(policy: str) -> Iterator[None]:
 
 def _gpus_have_bfloat16() -> bool:
     gpus = tf.config.get_visible_devices("GPU")
-    found = [
+    capabilities = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in gpus
     ]
-    return bool(found) and min(found) >= (8, 0)
+    return bool(capabilities) and min(capabilities) >= (8, 0)

@@ -19,8 +19,8 @@ import numpy as np
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.layers import Standardize
 from sfcl_tf.records.reading import readable
-from sfcl_tf.system.output import NotWrittenError, replacing
-from sfcl_tf.system.storage import reached
+from sfcl_tf.system.output import NotWrittenError, atomic_write
+from sfcl_tf.system.storage import explain_access_errors
 
 MOST = 20_000
 """Training examples of which the statistics are taken, evenly spread."""
@@ -139,7 +139,7 @@ def _key(model, pipeline) -> str:
 def _read(path, layers):
     """Returns the number of examples, and mean and deviation for each layer."""
     try:
-        with reached(path):
+        with explain_access_errors(path):
             if not path.is_file():
                 return None
             content = io.BytesIO(path.read_bytes())
@@ -166,7 +166,7 @@ def _write(path, layers, examples) -> None:
         values[f"{layer.name}_mean"] = keras.ops.convert_to_numpy(layer.mean)
         values[f"{layer.name}_std"] = keras.ops.convert_to_numpy(layer.std)
     try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **values)
     except NotWrittenError:
         return  # records on a medium that is not written to: taken each time

@@ -13,7 +13,7 @@ from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import backbone, build_model, load_weights
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import SfclError
-from sfcl_tf.system.output import replacing
+from sfcl_tf.system.output import atomic_write
 from sfcl_tf.training.callbacks import (
     LogMetrics,
     SaveState,
@@ -238,13 +238,13 @@ def _fit_epochs(model, pipeline, progress, callbacks, until, steps):
 
 def _reason(error) -> str:
     lines = [line for line in error.message.splitlines() if line.strip()]
-    told = [line for line in lines if "aborted by" in line or "unhealthy" in line]
-    return (told or lines or ["no reason given"])[0].strip()[:200]
+    causes = [line for line in lines if "aborted by" in line or "unhealthy" in line]
+    return (causes or lines or ["no reason given"])[0].strip()[:200]
 
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Saves a model without its optimizer, whole or not at all."""
     bare = keras.Model(model.input, model.output, name=model.name)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         bare.save(temporary.with_suffix(".keras"))
         temporary.with_suffix(".keras").replace(temporary)

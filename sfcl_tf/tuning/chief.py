@@ -121,7 +121,7 @@ class Chief(OracleServicer):
             while not self._is_over():
                 time.sleep(0.2)
                 self._give_up_silent()
-            self._say_goodbye()
+            self._await_workers()
         finally:
             server.stop(grace=1).wait()
 
@@ -131,7 +131,7 @@ class Chief(OracleServicer):
         silent = time.monotonic() - self._last > self._timeout
         return self.stop_triggered or silent
 
-    def _say_goodbye(self):
+    def _await_workers(self):
         deadline = time.monotonic() + _GRACE
         while (
             self.oracle.tuner_ids - set(self.lost.values())

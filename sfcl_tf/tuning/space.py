@@ -95,10 +95,10 @@ def read_space(file: Path | str | None, config: Config) -> Space:
     Raises:
         UsageError: If the section is not what it should be.
     """
-    found = {}
+    section = {}
     if file:
-        found = tomllib.loads(Path(file).read_text("utf-8")).get(SECTION, {})
-    entries = _flatten(found)
+        section = tomllib.loads(Path(file).read_text("utf-8")).get(SECTION, {})
+    entries = _flatten(section)
     if not entries:
         dimensions = _DIMENSIONS.get(config.model.preset, [512, 1024])
         entries = DEFAULT | {"model.hcma_dim": {"choices": dimensions}}
@@ -110,11 +110,11 @@ def read_space(file: Path | str | None, config: Config) -> Space:
     return space
 
 
-def _flatten(found):
-    if not isinstance(found, Mapping):
+def _flatten(table):
+    if not isinstance(table, Mapping):
         raise UsageError(f"Expected [{SECTION}] as a section, such as\n{_EXAMPLE}")
     flat = {}
-    for section, entries in found.items():
+    for section, entries in table.items():
         if "." in section:  # "train.learning_rate" = {...}
             flat[section] = entries
             continue

@@ -135,7 +135,7 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
                 if "tuner/epochs" in values:
                     config = _with_epochs(config, values["tuner/epochs"])
                 (folder / files.CONFIG).write_text(to_toml(config), "utf-8")
-                found = train(
+                training = train(
                     config,
                     InputPipeline(self._manifest, config),
                     folder,
@@ -151,12 +151,12 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
             finally:
                 keras.utils.clear_session()
                 gc.collect()
-        if math.isnan(found.val_auc):
+        if math.isnan(training.val_auc):
             raise FailedTrialError("The validation split has one class: no AUC.")
         if not self._keep:
             shutil.rmtree(folder / files.CHECKPOINTS)
             (folder / files.MODEL).unlink()
-        return {"val_auc": found.val_auc}
+        return {"val_auc": training.val_auc}
 
     def on_trial_end(self, trial):
         """Ends a trial, and tells of it."""

@@ -56,14 +56,14 @@ def calibrate(
             progress.say(
                 f"Scores of {len(scores)} faces are taken from predictions_val.csv."
             )
-        _say_before(run, progress)
-        found = calibrate_on(
+        _report_previous(run, progress)
+        calibration = calibrate_on(
             Predictor(model), InputPipeline(manifest, config), run, progress, scores
         )
         if not run.has(files.REFERENCE):
             measure_training_faces(sources.pipeline(config, "train"), run, progress)
         write_report(run.folder)
-        return found
+        return calibration
 
 
 def calibrate_on(
@@ -85,14 +85,14 @@ def calibrate_on(
     if predictions is None:
         with scoring(pipeline, "val", progress) as on_batch:
             predictions = score(predictor, pipeline, run.folder, "val", on_batch)
-    found = fit(predictions)
-    found.write(run.folder)
+    calibration = fit(predictions)
+    calibration.write(run.folder)
     write_figures(predictions, pipeline, run.folder, "val")
-    if found.calibrated:
-        progress.say(f"Calibrated on the validation split: {in_words(found)}.")
+    if calibration.calibrated:
+        progress.say(f"Calibrated on the validation split: {in_words(calibration)}.")
     else:
-        progress.say(f"Not calibrated: {found.why}. Every verdict is uncertain.")
-    return found
+        progress.say(f"Not calibrated: {calibration.why}. Every verdict is uncertain.")
+    return calibration
 
 
 def measure_training_faces(
@@ -117,30 +117,31 @@ def measure_training_faces(
             done += 1
             count(done)
 
-        found = measure_training_data(
+        reference = measure_training_data(
             pipeline.spread_crops("train", _MEASURED_VIDEOS, _MEASURED_FRAMES),
             pipeline.config.data.margin,
             on_crop,
         )
-    found.write(run.folder)
+    reference.write(run.folder)
 
 
 def in_words(calibration: Calibration) -> str:
     """Returns a calibration in words, without a full stop."""
-    found = calibration
-    if not found.calibrated:
-        return f"not calibrated: {found.why}"
-    frame, video = found.frame, found.video
+    if not calibration.calibrated:
+        return f"not calibrated: {calibration.why}"
+    frame, video = calibration.frame, calibration.video
     errors = ""
-    if None not in (found.balanced_ece_before, found.ece_before):
+    if None not in (calibration.balanced_ece_before, calibration.ece_before):
         errors = (
-            f"balanced ECE {found.balanced_ece_before:.3f} -> "
-            f"{found.balanced_ece_after:.3f} (as it is {found.ece_before:.3f} -> "
-            f"{found.ece_after:.3f}); "
+            f"balanced ECE {calibration.balanced_ece_before:.3f} -> "
+            f"{calibration.balanced_ece_after:.3f} (as it is "
+            f"{calibration.ece_before:.3f} -> {calibration.ece_after:.3f}); "
         )
-    prior = "an unknown prior" if found.prior is None else f"a prior of {found.prior:g}"
+    prior = "an unknown prior"
+    if calibration.prior is not None:
+        prior = f"a prior of {calibration.prior:g}"
     return (
-        f"slope {found.slope:.3f}, bias {found.bias:+.3f}, for {prior}; "
+        f"slope {calibration.slope:.3f}, bias {calibration.bias:+.3f}, for {prior}; "
         f"{errors}by frame real up to {frame.real_to:.3f}, fake from "
         f"{frame.fake_from:.3f}, by video {video.real_to:.3f} and "
         f"{video.fake_from:.3f}"
@@ -158,7 +159,7 @@ def _compare_records(run: Run, manifest: Manifest, progress: Progress) -> None:
         )
 
 
-def _say_before(run: Run, progress: Progress) -> None:
+def _report_previous(run: Run, progress: Progress) -> None:
     try:
         progress.say(f"Before: {in_words(Calibration.read(run.folder))}.")
     except ModelError:

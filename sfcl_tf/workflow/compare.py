@@ -61,27 +61,33 @@ def compare(
     """
     sources, progress = sources or Sources(), progress or Progress()
     with Run.open(one) as one, Run.open(two) as two:
-        found = {}
+        comparisons = {}
         for choice in choices:
             name, mine = _stored_or_scored(one, choice, split, sources, progress)
             _, theirs = _stored_or_scored(two, choice, split, sources, progress)
-            found[name] = compare_predictions(mine, theirs)
+            comparisons[name] = compare_predictions(mine, theirs)
         # The plain names are for the whole of the run's own test split.
-        others = "" if [*found] == [files.OWN_TEST] else f"_{'+'.join(found)}"
+        others = (
+            "" if [*comparisons] == [files.OWN_TEST] else f"_{'+'.join(comparisons)}"
+        )
         path, folder = f"paired_{two.name}{others}.json", f"{files.PLOTS}{others}"
-        values = {"one": one.name, "two": two.name, "data": found}
+        values = {"one": one.name, "two": two.name, "data": comparisons}
         write_results(one.path(path), values)
         one.path(folder).mkdir(exist_ok=True)
         plot = f"{folder}/paired_{two.name}"
-        plots.save(plot_differences(found, one.name, two.name), one.path(plot))
+        plots.save(plot_differences(comparisons, one.name, two.name), one.path(plot))
         return Comparison(
-            one.name, two.name, found, one.place / path, one.place / f"{plot}.png"
+            one.name,
+            two.name,
+            comparisons,
+            one.location / path,
+            one.location / f"{plot}.png",
         )
 
 
 def _stored_or_scored(run, choice, split, sources, progress):
-    if choice.is_own and (found := scores_of(run, split, sources)) is not None:
-        return split, found
+    if choice.is_own and (scores := scores_of(run, split, sources)) is not None:
+        return split, scores
     chosen = dataclasses.asdict(choice)
     scored = evaluate(run, split=split, sources=sources, progress=progress, **chosen)
     return scored.name, scored.predictions

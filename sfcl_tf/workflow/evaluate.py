@@ -20,7 +20,7 @@ from sfcl_tf.evaluation.summary import write_results
 from sfcl_tf.inputs.degrade import parse_degradations
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import Run, files
-from sfcl_tf.runs.selection import noted_records
+from sfcl_tf.runs.selection import logged_digest
 from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.workflow.prepare import ready_records
 from sfcl_tf.workflow.progress import Progress
@@ -151,9 +151,9 @@ def evaluate(
                 on_batch=on_batch,
             )
         write_report(run.folder)
-        found = Evaluation(result_name(pipeline, split), predictions, results)
-        progress.evaluated(run, found)
-        return found
+        evaluation = Evaluation(result_name(pipeline, split), predictions, results)
+        progress.evaluated(run, evaluation)
+        return evaluation
 
 
 @contextlib.contextmanager
@@ -216,19 +216,19 @@ def validation_scores(run: Run, sources: Sources) -> Predictions:
     Raises:
         DataError: If they are not there, are of other records, or have no reals.
     """
-    found = scores_of(run, "val", sources)
-    if found is None:
+    scores = scores_of(run, "val", sources)
+    if scores is None:
         raise DataError(
             "Expected scores of the run's whole validation split, of which --fpr is a "
             "share. Received: none, or of other records. Write them: sfcl calibrate "
-            f"{run.place}"
+            f"{run.location}"
         )
-    if not (found.label == 0).any():
+    if not (scores.label == 0).any():
         raise DataError(
             "Expected real faces in the validation split, of which --fpr is a share. "
             "Received: none. Add real videos to it."
         )
-    return found
+    return scores
 
 
 def scores_of(run: Run, split: str, sources: Sources) -> Predictions | None:
@@ -245,7 +245,7 @@ def scores_of(run: Run, split: str, sources: Sources) -> Predictions | None:
     trained = run.environment.get("records", {}).get(split)
     if not path.is_file() or trained not in (
         None,
-        noted_records(run.folder, split, config.data),
+        logged_digest(run.folder, split, config.data),
     ):
         return None
     return Predictions.read_csv(path)

@@ -12,7 +12,7 @@ from sfcl_tf.runs import Run, files
 from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
 from sfcl_tf.serving.names import MOST_VERSION, WARMUP
 from sfcl_tf.system.errors import UsageError
-from sfcl_tf.system.storage import at_hand, location
+from sfcl_tf.system.storage import local_copy, parse_location
 from sfcl_tf.workflow.export_engine import write_engine
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
@@ -26,12 +26,12 @@ class Export:
         path: The folder of a SavedModel's version, or of an engine.
         record: For a SavedModel `max_abs_difference` from Keras in the logit, and on
             how many `frames`; for an engine what `engine.json` says.
-        told: In a sentence, without its subject.
+        note: In a sentence, without its subject.
     """
 
     path: Path
     record: dict[str, Any]
-    told: str
+    note: str
 
 
 def export(
@@ -74,14 +74,14 @@ def export(
             "Expected --precision with --format openvino or onnx. Received: "
             f"{precision} for a SavedModel, which keeps the model's own."
         )
-    base = None if to is None else location(to) if isinstance(to, str) else to
+    base = None if to is None else parse_location(to) if isinstance(to, str) else to
     with Run.open(run) as run:
         if format == "savedmodel":
             return _export_savedmodel(run, base, version, sources, progress)
-        folder, record, told = write_engine(
+        folder, record, note = write_engine(
             run, base, format, precision, sources, progress
         )
-        return Export(folder, record, told)
+        return Export(folder, record, note)
 
 
 def _export_savedmodel(
@@ -94,14 +94,14 @@ def _export_savedmodel(
     config = run.config
     number = str(version or config.export.version)
     inside = run.path(files.SAVED_MODELS)
-    shown = (base or run.place / files.SAVED_MODELS) / number
+    shown = (base or run.location / files.SAVED_MODELS) / number
     scored = run.path(files.predictions(files.OWN_TEST))
     logits = Predictions.read_csv(scored).logit if scored.is_file() else np.zeros(0)
     pipeline = sources.pipeline(config)
     videos = pipeline.manifest.split("test") if pipeline else ()
     records = sum(video["records"] for video in videos)
     comparable = bool(len(logits)) and len(logits) == records
-    with at_hand((base or inside) / number) as (path, _):
+    with local_copy((base or inside) / number) as (path, _):
         if path.exists():
             progress.say(
                 f"Version {number} is there and is replaced. A server that has loaded "
@@ -116,16 +116,16 @@ def _export_savedmodel(
             progress,
         )
     if comparable:
-        told = (
+        note = (
             f", which differs from Keras by at most {record['max_abs_difference']:.1e} "
             f"in the logit on {record['frames']} frames."
         )
     else:
-        told = (
+        note = (
             f". Not compared with Keras: {len(logits)} test frames were scored, and "
             f"{records} are at hand as records."
         )
-    return Export(shown, record, told)
+    return Export(shown, record, note)
 
 
 def save_and_verify(

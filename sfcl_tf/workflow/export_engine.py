@@ -17,7 +17,7 @@ from sfcl_tf.inputs.preprocess import Preprocessor
 from sfcl_tf.records.reading import readable
 from sfcl_tf.runs import Run, files
 from sfcl_tf.system.errors import DataError
-from sfcl_tf.system.storage import at_hand
+from sfcl_tf.system.storage import local_copy
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
 
@@ -57,7 +57,7 @@ def write_engine(
     crops = _Crops(sources, run.config)
     if precision == "int8":
         crops.require_calibration()
-    with at_hand(base or run.path(inside)) as (path, _):
+    with local_copy(base or run.path(inside)) as (path, _):
         require_exportable(format, precision, path)
         progress.say(f"Converting the model for {format} in {precision}.")
         record = export_engine(
@@ -69,7 +69,7 @@ def write_engine(
             check=lambda engine: _compare(engine, model, crops, progress),
             run_dir=run.folder,
         )
-    return base or run.place / inside, record, _told(record)
+    return base or run.location / inside, record, _describe(record)
 
 
 def _compare(engine, model, crops, progress):
@@ -78,7 +78,7 @@ def _compare(engine, model, crops, progress):
 
     def compared(split, most):
         """The largest difference, the labels, Keras's logits and the engine's."""
-        labels, logits, found, largest = [], [], [], 0.0
+        labels, logits, outputs, largest = [], [], [], 0.0
         total = crops.count(split, most)
         with progress.counting(f"comparing on {split}", total) as count:
             done = 0
@@ -86,27 +86,27 @@ def _compare(engine, model, crops, progress):
                 labels.append(batch["label"])
                 logits.append(keras({n: x for n, x in batch.items() if n != "label"}))
                 difference, scores = verify_engine(engine, [batch], logits[-1])
-                found.append(scores)
+                outputs.append(scores)
                 largest = max(largest, difference)
                 count(done := done + len(scores))
-        return largest, *map(np.concatenate, (labels, logits, found))
+        return largest, *map(np.concatenate, (labels, logits, outputs))
 
     record: dict[str, Any] = {}
     if count := crops.count("test", crops.config.export.verify_frames):
         largest, *_ = compared("test", crops.config.export.verify_frames)
         record |= {"crops_compared": count, "max_abs_difference": largest}
     if engine.precision != "float32" and crops.count("val", _AUC_CROPS):
-        _, labels, logits, found = compared("val", _AUC_CROPS)
+        _, labels, logits, outputs = compared("val", _AUC_CROPS)
         if len(set(labels.tolist())) == 2:
             record["validation"] = {
                 "crops": len(labels),
                 "auc_keras": roc_auc(labels, logits),
-                "auc_engine": roc_auc(labels, found),
+                "auc_engine": roc_auc(labels, outputs),
             }
     return record
 
 
-def _told(record):
+def _describe(record):
     if "crops_compared" in record:
         text = (
             f", which differs from Keras by at most "

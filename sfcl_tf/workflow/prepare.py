@@ -85,7 +85,7 @@ def enrich(
             "Prepare them first: sfcl prepare with the same options, without --enrich."
         )
     with progress.counting("enriching") as count:
-        found = enrich_records(
+        result = enrich_records(
             manifest,
             features,
             workers=sources.workers,
@@ -93,12 +93,12 @@ def enrich(
             on_video=count,
         )
     progress.say(
-        f"{' and '.join(features)}: added to {found.shards} videos in "
-        f"{manifest.folder}; {found.before} had it before."
+        f"{' and '.join(features)}: added to {result.shards} videos in "
+        f"{manifest.folder}; {result.before} had it before."
     )
-    for video, reason in found.failed.items():
+    for video, reason in result.failed.items():
         progress.say(f"  {video}: {reason}")
-    return found
+    return result
 
 
 def list_collection(
@@ -119,7 +119,7 @@ def list_collection(
     listing = _find_videos(config.data, sources, {}, progress)
     if splits:
         require_splits(load_card(config.data.dataset), listing, splits)
-    listing = listing.only(splits or SPLITS)
+    listing = listing.of_splits(splits or SPLITS)
     return listing.limited(limit) if limit else listing
 
 
@@ -157,7 +157,7 @@ def ready_records(
         manifest = chosen(manifest, data).require(tuple(splits))
         return _with_errors(data, card, Listing(()), manifest, sources, progress)
     require_splits(card, listing, splits)
-    manifest = _prepare(data, card, listing.only(splits), sources, progress)
+    manifest = _prepare(data, card, listing.of_splits(splits), sources, progress)
     manifest = manifest.of_methods(data.methods).require(tuple(splits))
     return _with_errors(data, card, listing, manifest, sources, progress)
 
@@ -171,19 +171,19 @@ def _find_videos(
     """Returns the listing of a data set, and says what is there and what is not."""
     card = load_card(data.dataset)
     root = sources.collection(card, progress)
-    keep_out(root, sources.place, "--records")
+    keep_out(root, sources.records_path, "--records")
     for option, path in written.items():
         keep_out(root, path, option)
     listing = list_videos(card, root, data.methods)
-    told = f"{card.title}: {len(listing.videos)} files in {root}"
+    message = f"{card.title}: {len(listing.videos)} files in {root}"
     if listing.missing and not sources.is_made_here(card):
-        told += f"; not there, but named by its lists: {len(listing.missing)}"
+        message += f"; not there, but named by its lists: {len(listing.missing)}"
     if listing.left_out:
-        told += f"; left out, with people of two splits: {len(listing.left_out)}"
+        message += f"; left out, with people of two splits: {len(listing.left_out)}"
     if listing.unlisted:
         names = [path.name for path in listing.unlisted]
-        told += f"; beside them and not used: {listed(names, 5)}"
-    progress.say(told)
+        message += f"; beside them and not used: {listed(names, 5)}"
+    progress.say(message)
     return listing
 
 
@@ -204,7 +204,7 @@ def _prepare(
             card,
             listing,
             Settings.of(data),
-            records=sources.place,
+            records=sources.records_path,
             boxes=boxes,
             engine=sources.preparing(),
             on_video=on_video,
@@ -242,11 +242,12 @@ def _with_errors(
         return manifest
     warnings = sum(finding.severity == "warning" for finding in findings)
     progress.findings(errors)
-    told = number(len(errors), "error")
+    counts = number(len(errors), "error")
     if warnings:
-        told += f" and {number(warnings, 'warning')}"
+        counts += f" and {number(warnings, 'warning')}"
     progress.say(
-        f"The data has {told}; `sfcl check {data.dataset}` tells all. It is used as is."
+        f"The data has {counts}; `sfcl check {data.dataset}` tells all. It is used as "
+        "is."
     )
     return dataclasses.replace(manifest, errors=tuple(map(_in_one_line, errors)))
 

@@ -6,7 +6,7 @@ from sfcl_tf.workflow.progress import Progress
 
 
 def what_is_trained(
-    config: Config, pipeline: InputPipeline, replicas: int, place, progress: Progress
+    config: Config, pipeline: InputPipeline, replicas: int, location, progress: Progress
 ) -> None:
     """Says what an epoch is, of what it is made, and what is odd about it.
 
@@ -14,12 +14,12 @@ def what_is_trained(
         config: The run's configuration.
         pipeline: Its data.
         replicas: Devices that share a batch.
-        place: Where the run lies.
+        location: Where the run lies.
         progress: Is told.
     """
     options, steps = config.train, pipeline.steps_per_epoch()
     shared = f", shared by {replicas} devices" if replicas > 1 else ""
-    progress.say(f"Training {config.model.name} ({config.model.preset}) in {place}.")
+    progress.say(f"Training {config.model.name} ({config.model.preset}) in {location}.")
     progress.say(
         f"An epoch is {pipeline.training_examples():,} examples in {steps:,} batches "
         f"of {options.batch_size}{shared}; {options.epochs:,} epochs are "
@@ -44,11 +44,11 @@ def _initial_weights(config, progress):
         (config.model.spatial, "spatial_weights"),
         ("CNN-F", "frequency_weights"),
     )
-    told = (
+    phrases = (
         f"{part} from {started.get(choice, choice)}"
         for part, choice in ((p, getattr(config.model, key)) for p, key in parts)
     )
-    progress.say(f"{' and '.join(told)}.")
+    progress.say(f"{' and '.join(phrases)}.")
 
 
 def _balance(pipeline, progress):
@@ -58,11 +58,11 @@ def _balance(pipeline, progress):
     for video in pipeline.manifest.split("train"):
         counts[video["label"]][0] += 1
         counts[video["label"]][1] += video["records"]
-    told = (
+    phrases = (
         f"{counts[label][1]:,} {name} faces of {counts[label][0]:,} videos, each seen "
         f"{times:.3g}x an epoch"
         for label, name in ((0, "real"), (1, "fake"))
         if (times := passes.get(label))
     )
     both = "; half of each batch is real and half fake" if len(passes) == 2 else ""
-    progress.say(f"{' and '.join(told)}{both}.")
+    progress.say(f"{' and '.join(phrases)}{both}.")

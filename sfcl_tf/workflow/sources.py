@@ -12,7 +12,7 @@ from sfcl_tf.catalog.listing import SPLITS
 from sfcl_tf.config import Config, DataConfig
 from sfcl_tf.records.manifest import Manifest, Settings, read_manifest, records_folder
 from sfcl_tf.system.errors import DataError, UsageError
-from sfcl_tf.system.storage import is_remote, location
+from sfcl_tf.system.storage import is_remote, parse_location
 from sfcl_tf.workflow.progress import Progress
 
 if TYPE_CHECKING:
@@ -72,14 +72,18 @@ class Sources:
                 raise not_local("--data-root", root)
 
     @functools.cached_property
-    def place(self) -> Path:
+    def records_path(self) -> Path:
         """The folder for all records; on `s3://` an `etils.epath.Path`.
 
         Raises:
             UsageError: If it is a URL of another kind; see
-                `sfcl_tf.system.storage.location`.
+                `sfcl_tf.system.storage.parse_location`.
         """
-        return location(self.records) if isinstance(self.records, str) else self.records
+        return (
+            parse_location(self.records)
+            if isinstance(self.records, str)
+            else self.records
+        )
 
     def is_made_here(self, card: Card) -> bool:
         """Tells whether a collection is made by this software."""
@@ -101,7 +105,9 @@ class Sources:
         Raises:
             DataError: If its data set or its file of boxes is not to be found.
         """
-        return records_folder(load_card(data.dataset), Settings.of(data), self.place)
+        return records_folder(
+            load_card(data.dataset), Settings.of(data), self.records_path
+        )
 
     def manifest(self, data: DataConfig) -> Manifest | None:
         """Returns the manifest of what is prepared, of all methods; `None` if nothing.

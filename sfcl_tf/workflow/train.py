@@ -16,9 +16,9 @@ from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
 from sfcl_tf.evaluation.summary import write_results
 from sfcl_tf.inputs.pipeline import InputPipeline
-from sfcl_tf.models import with_found_weights
+from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.runs import Run, files
-from sfcl_tf.runs.run import new_place
+from sfcl_tf.runs.run import new_location
 from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.system.storage import is_remote
 from sfcl_tf.training import make_strategy
@@ -106,14 +106,14 @@ def train(
         )
     runs = runs or os.environ.get("SFCL_RUNS") or "runs"
     name = _default_name(config) if name is None else name
-    place = new_place(runs, name)
-    _require_shared(place, job.cluster)
+    location = new_location(runs, name)
+    _require_shared(location, job.cluster)
     if not job.cluster.is_chief:
-        _train(config, Run(place), job)
-        return Run(place)
+        _train(config, Run(location), job)
+        return Run(location)
     with Run.create(runs, name) as run:
         _train(config, run, job)
-    return Run(place)
+    return Run(location)
 
 
 def resume(
@@ -152,7 +152,7 @@ def resume(
     job = _job(sources, progress, devices, cluster_timeout, download, export)
     overrides = list(overrides)
     with Run.open(run) as run:
-        _require_shared(run.place, job.cluster)
+        _require_shared(run.location, job.cluster)
         before = run.config
         config = override(before, overrides)
         if epochs is not None:
@@ -162,14 +162,14 @@ def resume(
                 given = " --set ".join(map(_as_set, overrides))
                 raise UsageError(
                     f"Expected a run that is under way for --set. Received: "
-                    f"{run.place}, which is finished, with --set {given}. "
+                    f"{run.location}, which is finished, with --set {given}. "
                     f"Train it longer with --epochs above {before.train.epochs}, or a "
-                    f"new one with --config {run.place}/config.toml and --set."
+                    f"new one with --config {run.location}/config.toml and --set."
                 )
-            job.progress.say(f"{run.place} is finished: trained and evaluated.")
-            return Run(run.place)
+            job.progress.say(f"{run.location} is finished: trained and evaluated.")
+            return Run(run.location)
         _train(config, run, job, resumed=True)
-        return Run(run.place)
+        return Run(run.location)
 
 
 def _as_set(override):
@@ -183,11 +183,11 @@ def _default_name(config):
     return f"{dataset}-{model}{config.model.preset}-{stamp}"
 
 
-def _require_shared(place, cluster):
+def _require_shared(location, cluster):
     """Several workers need one run directory, which s3:// cannot give them."""
-    if len(cluster) > 1 and is_remote(place):
+    if len(cluster) > 1 and is_remote(location):
         raise UsageError(
-            f"Expected a folder that all workers share. Received: {place}. Runs on "
+            f"Expected a folder that all workers share. Received: {location}. Runs on "
             "s3:// are made in a folder of one machine: give a shared one by --runs."
         )
 
@@ -207,7 +207,7 @@ def _prolonged(config, epochs, before, run, progress):
     """Returns the configuration of a run that is to be trained for more epochs."""
     if epochs <= before:
         raise UsageError(
-            f"Expected --epochs above the {before} that {run.place} has. Received: "
+            f"Expected --epochs above the {before} that {run.location} has. Received: "
             f"{epochs}. Leave it out to go on with what is left of them."
         )
     if config.train.schedule != "constant":
@@ -222,13 +222,13 @@ def _train(config: Config, run: Run, job: _Job, resumed: bool = False) -> None:
     progress, cluster = job.progress, job.cluster
     # All that can be missing is told before hours of preparation.
     job.sources.require(config.data)
-    weights = with_found_weights(config.model, download=job.download)
+    weights = with_resolved_weights(config.model, download=job.download)
     config = dataclasses.replace(config, model=weights)
     strategy = make_strategy(
         job.devices, config.train.batch_size, cluster, job.cluster_timeout
     )
     if len(cluster) == 1:
-        written = {"--runs": run.place.parent}
+        written = {"--runs": run.location.parent}
         manifest = ready_records(config.data, job.sources, progress, written=written)
     else:
         manifest = job.sources.prepared(config.data)
@@ -236,12 +236,12 @@ def _train(config: Config, run: Run, job: _Job, resumed: bool = False) -> None:
     if cluster.is_chief:
         _write_settings(config, run, manifest, strategy, resumed)
     say_training.what_is_trained(
-        config, pipeline, strategy.num_replicas_in_sync, run.place, progress
+        config, pipeline, strategy.num_replicas_in_sync, run.location, progress
     )
     try:
         training = _fit(config, pipeline, run, strategy, job)
     except KeyboardInterrupt:
-        progress.say(f"Go on with: sfcl train --resume {run.place}")
+        progress.say(f"Go on with: sfcl train --resume {run.location}")
         raise
     if not cluster.is_chief:
         progress.say(f"Worker {cluster.index} is done; worker 0 evaluates and exports.")
@@ -274,7 +274,7 @@ def _finish(config, pipeline, run, training: Training, job: _Job) -> None:
         exported = f"{files.SAVED_MODELS}/{config.export.version}"
         results["export"] = save_and_verify(
             run, run.path(exported), results, pipeline, predictions.logit, progress
-        ) | {"path": str(run.place / exported)}
+        ) | {"path": str(run.location / exported)}
     else:
         results.pop("export", None)  # of what was trained before
     write_results(run.path(files.RESULTS), results)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfcl_tf.catalog.cards import find_root, load_card
-from sfcl_tf.catalog.grouping import deal, group_by_name, with_splits
+from sfcl_tf.catalog.grouping import assign_splits, group_by_name, with_splits
 from sfcl_tf.catalog.layouts import list_videos
 from sfcl_tf.catalog.listing import SPLITS, Video
 
@@ -116,13 +116,13 @@ def test_small_collections_have_both_classes_in_each_split(count, names):
 def test_order_decides_nothing_and_groups_are_whole(files, random):
     names = [f"g{group}" for group, _ in files]
     labels = [label for _, label in files]
-    splits = deal(names, labels)
+    splits = assign_splits(names, labels)
     of_group = {}
     for name, split in zip(names, splits, strict=True):
         assert of_group.setdefault(name, split) == split
     order = list(range(len(files)))
     random.shuffle(order)
-    shuffled = deal([names[n] for n in order], [labels[n] for n in order])
+    shuffled = assign_splits([names[n] for n in order], [labels[n] for n in order])
     assert shuffled == [splits[n] for n in order]
     for label in (0, 1):
         mine, others = (

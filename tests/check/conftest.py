@@ -47,7 +47,7 @@ def facts(video):
         sound = {
             "size": 1000,
             "digest": place,
-            "whole": True,
+            "fully_hashed": True,
             "frames": 300,
             "width": 640,
             "height": 480,

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sfcl_tf.catalog.listing import Video
-from sfcl_tf.check.survey import look_at, survey
-from sfcl_tf.system.processes import Outcome, run_apart
+from sfcl_tf.check.survey import inspect_file, survey
+from sfcl_tf.system.processes import Outcome, run_in_processes
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def at(tmp_path):
 def test_facts_of_a_video(at, write_clip, noise):
     video = at("a.mp4")
     write_clip(video.path, noise, crf=31, pixel_format="yuv420p")
-    found = look_at(video)
+    found = inspect_file(video)
     assert found.problem == ""
     assert (found.frames, found.width, found.height) == (30, 96, 64)
     assert (found.pixel_format, found.codec, found.crf) == ("yuv420p", "h264", 31)
@@ -38,11 +38,14 @@ def test_content_tells_an_image_from_a_video(at, write_clip, noise):
     at("a.mp4").path.rename(at("video.png").path)
     Image.fromarray(noise[0]).save(at("a.png").path)
     at("a.png").path.rename(at("image.mp4").path)
-    assert (look_at(at("video.png")).codec, look_at(at("video.png")).frames) == (
+    assert (
+        inspect_file(at("video.png")).codec,
+        inspect_file(at("video.png")).frames,
+    ) == (
         "h264",
         30,
     )
-    assert look_at(at("image.mp4")).codec == "image"
+    assert inspect_file(at("image.mp4")).codec == "image"
 
 
 def test_rate_factor_is_unknown_of_another_encoder(at, blank):
@@ -53,7 +56,7 @@ def test_rate_factor_is_unknown_of_another_encoder(at, blank):
         for image in blank:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         container.mux(stream.encode())
-    found = look_at(video)
+    found = inspect_file(video)
     assert (found.crf, found.codec) == (None, "mpeg4")
 
 
@@ -64,13 +67,13 @@ def test_facts_of_images_tell_their_chroma_and_quantisation(at):
         video = at(f"{quality}.jpg")
         image = Image.fromarray(picture)
         image.save(video.path, quality=quality, subsampling=subsampling)
-        found = look_at(video)
+        found = inspect_file(video)
         assert (found.width, found.height, found.frames) == (60, 40, 1)
         assert found.pixel_format == f"jpeg-rgb {('4:4:4', 0, '4:2:0')[subsampling]}"
         steps.append(found.quantisation)
     assert 0 < steps[0] < steps[1]
     Image.fromarray(picture).save(at("a.png").path)
-    found = look_at(at("a.png"))
+    found = inspect_file(at("a.png"))
     assert (found.pixel_format, found.quantisation) == ("png-rgb", 0)
 
 
@@ -81,7 +84,7 @@ def test_damaged_files_have_a_problem_and_no_facts(at, write_clip, noise):
     at("empty.mp4").path.touch()
     at("garbage.png").path.write_bytes(b"garbage")
     for name in ("cut.mp4", "empty.mp4", "garbage.png", "gone.mp4"):
-        found = look_at(at(name))
+        found = inspect_file(at(name))
         assert found.problem
         assert found.frames == 0
 
@@ -92,7 +95,7 @@ def test_video_whose_frames_do_not_decode_is_told(at, write_clip, noise):
     start = data.index(b"mdat") + 4
     data[start:] = bytes(len(data) - start)
     path.write_bytes(data)
-    assert "none that decodes" in look_at(at("a.mp4")).problem
+    assert "none that decodes" in inspect_file(at("a.mp4")).problem
 
 
 def test_survey_goes_on_past_a_file_that_hangs(at, write_clip, blank):
@@ -113,7 +116,9 @@ def test_survey_goes_on_past_a_file_that_hangs(at, write_clip, blank):
 
 def test_process_that_dies_costs_its_own_file_alone():
     jobs = [functools.partial(os._exit, 7), time.time, functools.partial(int, "5")]
-    ended = {o.place: o for o in run_apart(jobs, 1, 30, functools.partial(int, "0"))}
+    ended = {
+        o.index: o for o in run_in_processes(jobs, 1, 30, functools.partial(int, "0"))
+    }
     assert ended[0] == Outcome(0, None, "crashed", "its process died, exit code 7")
     assert ended[2] == Outcome(2, 5)
     assert len(ended) == 3
@@ -124,6 +129,6 @@ def test_large_files_alike_at_both_ends_are_told_apart_by_the_middle(at, tmp_pat
     for name, middle in (("a", b"1"), ("b", b"2"), ("c", b"1")):
         (tmp_path / f"{name}.mp4").write_bytes(ends + middle * 999 + ends)
     a, b, c = survey([at("a.mp4"), at("b.mp4"), at("c.mp4")], workers=1)
-    assert a.whole
+    assert a.fully_hashed
     assert a.digest == c.digest
     assert a.digest != b.digest

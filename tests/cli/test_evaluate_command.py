@@ -103,6 +103,7 @@ def test_a_baseline_that_was_trained_otherwise_is_not_compared(make_run, capsys)
     assert "trained on the same data" not in html
 
 
+@pytest.mark.slow
 def test_scores_of_another_baseline_are_not_taken_for_this_ones(make_run, capsys):
     run = make_run("one")
     for name in ("b4", "b4_newer"):

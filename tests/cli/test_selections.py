@@ -81,6 +81,7 @@ def test_a_part_has_files_of_its_own_and_is_told_apart(finished, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_the_own_test_split_again_keeps_what_the_run_found_out(finished):
     before = json.loads((finished / "results.json").read_text())
     methods = "NeuralTextures,FaceSwap,Face2Face,Deepfakes"  # all: that is no part
@@ -89,6 +90,7 @@ def test_the_own_test_split_again_keeps_what_the_run_found_out(finished):
         assert json.loads((finished / "results.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_a_part_compared_leaves_the_comparison_of_the_whole(finished, make_run):
     other = make_run("other", "train.seed=5")
     argv = ["evaluate", str(finished), str(other), "--paired"]

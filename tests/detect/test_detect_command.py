@@ -172,6 +172,7 @@ def wait_for_lines(path, count):
     pytest.fail(f"no {count} lines in {path}")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(run, clips, tmp_path, start):
     archive = tmp_path / "archive"
     archive.mkdir()
@@ -273,6 +274,7 @@ def test_results_are_told_of_the_file_that_was_asked_for(detect, clips, tmp_path
     assert [each.source for each in lines(out)] == [str(tmp_path / "a.png")]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_found(run, clips, tmp_path, start):
     archive = tmp_path / "archive"
     archive.mkdir()

@@ -82,7 +82,9 @@ def test_a_score_depends_on_nothing_beside_it(detector, run, clips):
     assert moments(detector.predict(video, fps=4)) == moments(alone)
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnx"])
+@pytest.mark.parametrize(
+    "name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)]
+)
 def test_engines_agree_and_are_converted_once(detector, run, clips, tmp_path, name):
     pytest.importorskip("openvino" if name == "openvino" else "onnxruntime")
     copy = shutil.copytree(run, tmp_path / "run")
@@ -343,6 +345,7 @@ def test_the_package_offers_it():
     assert dataclasses.is_dataclass(sfcl_tf.detect.Result)
 
 
+@pytest.mark.slow
 def test_several_threads_get_the_same_scores(detector, clips, run):
     with Detector.load(run, "tensorflow", isolated=True) as isolated:
         for each in (detector, isolated):
@@ -385,6 +388,7 @@ print(list(detector.results([sys.argv[2]])))
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_told(run, clips, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -116,6 +116,7 @@ def test_the_heatmap_lies_on_what_was_planted(whole):
     check_place(whole, maps)
 
 
+@pytest.mark.slow
 def test_so_does_that_of_a_model_without_hcma():
     spatial = Fitted(spatial_model)
     maps = spatial.explain()["heatmap"]

@@ -415,14 +415,18 @@ def _unsettle(model):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     "settings",
     [
-        ("model.sida=false", "model.faae=false"),
-        ("model.hcma=false", "model.sbcm_reading=bands"),
-        ("model.sbcm=false", "model.hcma_tokens=pooled"),
+        *(
+            pytest.param(settings, marks=pytest.mark.slow)
+            for settings in (
+                ("model.sida=false", "model.faae=false"),
+                ("model.hcma=false", "model.sbcm_reading=bands"),
+                ("model.sbcm=false", "model.hcma_tokens=pooled"),
+            )
+        ),
         ("model.name=meso4", "model.image_size=256"),
     ],
 )

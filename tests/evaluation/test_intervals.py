@@ -34,7 +34,7 @@ def coverage(repetitions, area, *videos, **options):
 
 
 @pytest.mark.parametrize("area", [0.7, 0.9, 0.99])
-@pytest.mark.parametrize("videos", [20, 50, 140])
+@pytest.mark.parametrize("videos", [20, 50, pytest.param(140, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "frames", [{}, {"frames": 10, "alike": 0.5}, {"frames": 30, "alike": 0.8}]
 )

@@ -36,6 +36,7 @@ def test_batches_of_faceforensics_are_of_many_videos_and_half_fake(whole):
     assert (whole.label[record].mean(1) == 0.5).all()
 
 
+@pytest.mark.slow
 def test_epoch_of_faceforensics_has_fakes_once_and_reals_four_times(whole):
     record, repeat = whole.epoch(1)
     seen = np.bincount(record.ravel(), minlength=len(whole.video))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sfcl_tf.media.stream import StalledError, StreamBeside, made_ahead
+from sfcl_tf.media.stream import StalledError, StreamProcess, prefetch
 from sfcl_tf.system.errors import DataError
 
 
@@ -45,7 +45,7 @@ def slow(beat):
 
 @pytest.fixture
 def beside():
-    stream = StreamBeside(warm_up)
+    stream = StreamProcess(warm_up)
     yield stream
     stream.close()
 
@@ -77,7 +77,7 @@ def test_a_stream_that_is_getting_on_may_take_its_time(beside):
 
 
 def test_a_stream_that_is_left_gives_its_place_to_the_next(beside):
-    stream = made_ahead(beside(counting, 10**9, timeout=60), 2, cancel=beside.abandon)
+    stream = prefetch(beside(counting, 10**9, timeout=60), 2, cancel=beside.abandon)
     assert next(stream)[0] == 0
     stream.close()
     assert [number for number, _ in beside(counting, 2, timeout=60)] == [0, 1]
@@ -91,7 +91,7 @@ def test_items_are_made_at_most_so_many_ahead():
             made.append(number)
             yield number
 
-    stream = made_ahead(items(), 3)
+    stream = prefetch(items(), 3)
     assert next(stream) == 0
     time.sleep(0.3)
     assert len(made) <= 6
@@ -100,11 +100,11 @@ def test_items_are_made_at_most_so_many_ahead():
 
 def test_an_error_comes_in_its_place_and_the_thread_ends():
     before = threading.active_count()
-    stream = made_ahead(failing(warm_up), 8)
+    stream = prefetch(failing(warm_up), 8)
     assert next(stream) == 1
     with pytest.raises(DataError, match="a stone"):
         next(stream)
-    stream = made_ahead(iter(range(10**9)), 2)
+    stream = prefetch(iter(range(10**9)), 2)
     next(stream)
     stream.close()
     assert threading.active_count() == before

@@ -103,6 +103,7 @@ def test_its_last_map_is_shown(model):
     assert views["map"].shape == (2, 3, 3, width)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tf2onnx's
 @pytest.mark.parametrize("format", ["openvino", "onnx"])
 def test_engines_agree_with_keras(model, tmp_path, format):

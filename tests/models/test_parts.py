@@ -18,7 +18,15 @@ from sfcl_tf.training.trainer import save_model
 EARLIER = ("sfcl_hcmf", "efficientnet_b4", "xception", "meso4")
 
 
-@pytest.fixture(scope="module", params=DETECTORS)
+def quick_and_slow(names):
+    """Parametrises by detectors, of which one is slow to build."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow if name == "efficientnet_b4" else ())
+        for name in names
+    ]
+
+
+@pytest.fixture(scope="module", params=quick_and_slow(DETECTORS))
 def model(request):
     return build_model(
         load_config(preset="tiny", overrides=[f"model.name={request.param}"])

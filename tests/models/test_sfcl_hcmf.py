@@ -93,9 +93,13 @@ def test_paper_preset_has_the_papers_shapes_and_gradients():
     assert not any(path.startswith("faae/") for path in again - {"faae/norm/beta"})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "switches", list(itertools.product([False, True], repeat=4)), ids=str
+    "switches",
+    [
+        pytest.param(switches, marks=() if all(switches) else pytest.mark.slow)
+        for switches in itertools.product([False, True], repeat=4)
+    ],
+    ids=str,
 )
 def test_every_switch_combination_steps_and_reloads(switches, tmp_path):
     names = ("sbcm", "sida", "faae", "hcma")

@@ -22,7 +22,7 @@ from sfcl_tf.media.video import decode, scan
 from sfcl_tf.records.manifest import Settings
 from sfcl_tf.records.prepare import prepare
 from sfcl_tf.records.record import decode_region, parse_record
-from sfcl_tf.records.workers import in_this_process, process_pool
+from sfcl_tf.records.workers import process_pool, run_inline
 from sfcl_tf.system.errors import DataError
 
 
@@ -31,7 +31,7 @@ def prepare_folder(tmp_path):
     """A function that prepares the folder `files` and gives reports by file name."""
     (tmp_path / "files/fake").mkdir(parents=True)
 
-    def run(faces="largest", frames=3, engine=in_this_process):
+    def run(faces="largest", frames=3, engine=run_inline):
         card = load_card(tmp_path / "files")
         manifest = prepare(
             card,

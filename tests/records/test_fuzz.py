@@ -13,7 +13,7 @@ from sfcl_tf.catalog.cards import load_card
 from sfcl_tf.catalog.layouts import list_videos
 from sfcl_tf.records.manifest import Settings
 from sfcl_tf.records.prepare import prepare
-from sfcl_tf.records.workers import in_this_process, process_pool
+from sfcl_tf.records.workers import process_pool, run_inline
 
 COUNT = int(os.environ.get("SFCL_FUZZ", "24"))
 
@@ -33,7 +33,7 @@ def test_mutated_files_neither_hang_nor_crash_preparation(tmp_path, write_clip):
         list_videos(card, tmp_path / "files"),
         Settings(3),
         records=tmp_path / "records",
-        engine=process_pool(2, 120) if COUNT > 100 else in_this_process,
+        engine=process_pool(2, 120) if COUNT > 100 else run_inline,
     )
     statuses = [video["status"] for video in manifest.videos]
     counts = {status: statuses.count(status) for status in sorted(set(statuses))}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from small_data import small_config, small_manifest
 
 from sfcl_tf.inputs.pipeline import InputPipeline
-from sfcl_tf.records.index import FILE, RecordIndex, keep_index
+from sfcl_tf.records.index import FILE, RecordIndex, update_index
 from sfcl_tf.records.manifest import Manifest, Settings
 from sfcl_tf.records.record import read_record, write_shard
 from sfcl_tf.system.errors import DataError
@@ -33,7 +33,7 @@ def manifest_of(folder, shards):
 
 
 def read(index, record):
-    shard, *place = (each[0] for each in index.places([record]))
+    shard, *place = (each[0] for each in index.locate([record]))
     return read_record(index.paths[shard], *place).numpy()
 
 
@@ -115,7 +115,7 @@ def test_index_of_objects_is_not_loaded(tmp_path, shards):
 def test_parts_of_an_index_are_added(tmp_path, shards):
     manifest = manifest_of(tmp_path, shards)
     RecordIndex.of(manifest, "train")
-    keep_index(tmp_path, "train", {"train/other.tfrecord": [20, 30]})
+    update_index(tmp_path, "train", {"train/other.tfrecord": [20, 30]})
     with np.load(tmp_path / "train" / FILE) as found:
         assert found["names"].tolist()[-1] == "train/other.tfrecord"
         assert found["sizes"].tolist()[-2:] == [20, 30]
@@ -168,6 +168,7 @@ def test_damaged_record_is_an_error(tmp_path):
         list(pipeline.training().take(4))
 
 
+@pytest.mark.slow
 def test_batches_come_from_thousands_of_shards(tmp_path):
     """3,600 videos of 270 frames; their shards are links to one."""
     manifest = small_manifest(tmp_path / "one", frames=1)

@@ -77,6 +77,7 @@ def test_methods_are_a_choice(copy, command):
     assert "train │    1 │    1 │             2" in out
 
 
+@pytest.mark.slow
 def test_features_are_added_by_a_command_to_what_is_prepared(command, capsys):
     assert main(["prepare", "demo", "--frames=2", "--enrich", "quality"]) == 3
     assert "Prepare them first" in capsys.readouterr().err

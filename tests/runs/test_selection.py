@@ -10,8 +10,8 @@ from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.records.manifest import Manifest, Settings, records_folder
 from sfcl_tf.runs.selection import (
     Selection,
-    note,
-    noted_records,
+    log_evaluation,
+    logged_digest,
 )
 
 FF = Selection("ff_c23", "", "test", 4)
@@ -104,7 +104,7 @@ def test_what_is_gone_is_nobodys_own(tmp_path):
 def test_scores_are_those_of_the_records_last_noted(tmp_path):
     made = manifest(tmp_path)
     data = DataConfig("ff_c23", frames=4)
-    assert noted_records(tmp_path, "test", data) is None
+    assert logged_digest(tmp_path, "test", data) is None
     # As lines were before names were noted.
     lines = [("ff_c23", 4, "own"), ("ff_c23", 9, "other"), ("dfdc", 4, "other")]
     text = "".join(
@@ -112,14 +112,14 @@ def test_scores_are_those_of_the_records_last_noted(tmp_path):
         for card, n, d in lines
     )
     (tmp_path / "evaluations.jsonl").write_text(text)
-    assert noted_records(tmp_path, "test", data) == "own"
-    assert noted_records(tmp_path, "test") is None
-    note(tmp_path, "test", FF, made)
-    note(tmp_path, "test_b4", FF, made, run="one")
-    assert noted_records(tmp_path, "test", data) == made.digest("test")
-    assert noted_records(tmp_path, "test_b4", run="one") == made.digest("test")
-    assert noted_records(tmp_path, "test_b4", run="two") is None
+    assert logged_digest(tmp_path, "test", data) == "own"
+    assert logged_digest(tmp_path, "test") is None
+    log_evaluation(tmp_path, "test", FF, made)
+    log_evaluation(tmp_path, "test_b4", FF, made, run="one")
+    assert logged_digest(tmp_path, "test", data) == made.digest("test")
+    assert logged_digest(tmp_path, "test_b4", run="one") == made.digest("test")
+    assert logged_digest(tmp_path, "test_b4", run="two") is None
     with (tmp_path / "evaluations.jsonl").open("a") as file:
         file.write('{"name": "te')  # the disk was full
-    assert noted_records(tmp_path, "test", data) == made.digest("test")
+    assert logged_digest(tmp_path, "test", data) == made.digest("test")
     assert stored(tmp_path, "test", made, "test", data=data) is None  # no scores

@@ -131,7 +131,13 @@ def check_answers(answers, logits, calibration, last_layer):
     np.testing.assert_allclose(last_layer(embedding)[:, 0], logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("program", [SESSION, LOADER], ids=["session", "loader"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(SESSION, id="session"),
+        pytest.param(LOADER, id="loader", marks=pytest.mark.slow),
+    ],
+)
 def test_needs_no_python_of_ours(served, tmp_path, program):
     answers = elsewhere(program, served.path, requests_of(served.crops), tmp_path)
     check_answers(

@@ -80,7 +80,7 @@ for name in ("pthread_sigmask", "SIGALRM", "SIGHUP", "SIGUSR1"):
 """
 LOCKS = """
 from sfcl_tf.system import portable
-from sfcl_tf.system.processes import Outcome, run_apart
+from sfcl_tf.system.processes import Outcome, run_in_processes
 from sfcl_tf.detect.results import Result
 from sfcl_tf.detect.store import Store
 from sfcl_tf.system.errors import UsageError
@@ -99,7 +99,8 @@ for _ in range(2):
 assert len(store.results()) == 1
 assert math.isnan(portable.peak_memory())
 jobs = [functools.partial(int, "5")]
-assert list(run_apart(jobs, 1, 60, functools.partial(int, "0"))) == [Outcome(0, 5)]
+ended = run_in_processes(jobs, 1, 60, functools.partial(int, "0"))
+assert list(ended) == [Outcome(0, 5)]
 """
 IMPORTS = """
 import sfcl_tf, sfcl_tf.records.prepare, sfcl_tf.detect.detector, sfcl_tf.cli.detect
@@ -178,6 +179,6 @@ def test_memory_is_told_in_mebibytes():
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="holds no signals")
 def test_interrupts_are_held_while_a_process_starts():
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with portable.interrupts_held():
+    with portable.block_interrupts():
         assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before

@@ -11,7 +11,7 @@ import pytest
 from sfcl_tf.cli import main
 from sfcl_tf.system import storage
 from sfcl_tf.system.errors import DataError, UsageError
-from sfcl_tf.system.output import replacing
+from sfcl_tf.system.output import atomic_write
 
 
 @pytest.fixture(autouse=True)
@@ -80,15 +80,15 @@ def test_data_root_of_the_environment_may_be_no_url(capsys, monkeypatch):
 
 
 def test_local_places_stay_as_they_are(tmp_path):
-    found = storage.location("records")
+    found = storage.parse_location("records")
     assert (type(found), found) == (type(Path()), Path("records"))
-    with storage.at_hand(found, fetch=True) as (folder, save):
+    with storage.local_copy(found, fetch=True) as (folder, save):
         assert folder is found
         assert save() is None
-    with storage.reached(found), pytest.raises(FileNotFoundError):
+    with storage.explain_access_errors(found), pytest.raises(FileNotFoundError):
         found.stat()
     path = tmp_path / "a.json"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         assert temporary.parent == tmp_path
         temporary.write_text("ab")
     assert storage.size(path) == 2
@@ -105,7 +105,7 @@ def copied(monkeypatch, tmp_path):
 
 
 def test_what_changed_is_copied_deepest_first(copied, tmp_path):
-    with storage.at_hand(Path("run")) as (folder, save):
+    with storage.local_copy(Path("run")) as (folder, save):
         (folder / "deep").mkdir()
         (folder / "a.txt").write_text("a")
         (folder / "deep/z.txt").write_text("z")
@@ -121,7 +121,7 @@ def test_what_changed_is_copied_deepest_first(copied, tmp_path):
 
 def test_what_was_made_before_an_error_is_copied(copied):
     def work():
-        with storage.at_hand(Path("run")) as (folder, _):
+        with storage.local_copy(Path("run")) as (folder, _):
             (folder / "checkpoint").write_text("whole")
             raise ZeroDivisionError
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_copied_is_kept_and_told(copied, monkeypatch):
     monkeypatch.setattr(storage, "upload", fail)
     with (
         pytest.raises(DataError, match=r"no route to host.*All is kept in") as caught,
-        storage.at_hand(Path("run")) as (folder, _),
+        storage.local_copy(Path("run")) as (folder, _),
     ):
         (folder / "weights").write_text("dear")
     assert str(folder) in str(caught.value)

@@ -93,7 +93,14 @@ def test_another_search_under_the_same_name_is_told(tmp_path):
         require_same_search(tmp_path / "s", config, space, "bayesian")
 
 
-@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        "random",
+        pytest.param("bayesian", marks=pytest.mark.slow),
+        pytest.param("hyperband", marks=pytest.mark.slow),
+    ],
+)
 def test_a_search_ends_in_a_configuration_that_can_be_trained(tmp_path, algorithm):
     config = small_config("train.epochs=2")
     space = Space({"train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}})

@@ -3,8 +3,8 @@
 | name | what |
 |---|---|
 | `OPTIONS` | keys that a card may have below `[options]`, with their defaults |
-| `place(card)` | a path below the collection that tells people where files belong |
-| `is_here(folder, card)` | whether a folder is laid out so |
+| `expected_path(card)` | a path below the collection: tells people where files belong |
+| `matches(folder, card)` | whether a folder is laid out so |
 | `read(card, root, methods)` | the `Listing` |
 
 Where a card names methods, `ALL_METHODS` are those that can be read at all.
@@ -66,7 +66,7 @@ def list_videos(card, root: Path, methods: tuple[str, ...] = ()) -> Listing:
         raise DataError(
             f"Expected videos of {card.title} below {root}. Received: none"
             f"{f'; the first one missing is {first}' if first else ''}. They belong "
-            f"into `{reader(card.layout).place(card)}`."
+            f"into `{reader(card.layout).expected_path(card)}`."
         )
     return listing
 

@@ -22,12 +22,12 @@ FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, METHOD: METHOD}
 _HELD_OUT = 1 / 6
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where the videos belong."""
     return f"{card.folder}/{{{','.join(FOLDERS)}}}/*.mp4"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether a folder is laid out as Celeb-DF is."""
     return any((folder / part).is_dir() for part in FOLDERS)
 
@@ -39,13 +39,13 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
         DataError: If the test list is missing or contradicts the folders.
     """
     tests = _test_list(root)
-    found = {
+    names = {
         f"{folder}/{path.name}"
         for folder in FOLDERS
         for path in _videos(root / folder).glob("*")
         if path.suffix.lower() in VIDEO_SUFFIXES
     }
-    named = [_video(card, root, name, tests) for name in sorted(found | tests)]
+    named = [_video(card, root, name, tests) for name in sorted(names | tests)]
     listing = present([video for video in named if video.split])
     crossing = tuple(video for video in named if not video.split)
     return dataclasses.replace(listing, left_out=crossing)

@@ -18,12 +18,12 @@ OPTIONS: dict = {}
 _LABELS = {"0": 0, "1": 1, "real": 0, "fake": 1}
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where files belong."""
     return "the paths that the CSV names"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether the list is there."""
     return folder.is_file()
 

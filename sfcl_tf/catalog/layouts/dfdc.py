@@ -25,12 +25,12 @@ _PART = re.compile(r"dfdc_train_part_(\d+)")
 _LABELS = {"REAL": 0, "FAKE": 1, "0": 0, "1": 1}
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where the videos belong."""
     return f"{card.folder}/{{dfdc_train_part_*/metadata.json,test/labels.csv}}"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether a folder holds parts or the test set of DFDC."""
     return (folder / "test" / "labels.csv").is_file() or bool(_parts(folder))
 
@@ -61,8 +61,8 @@ def _parts(root: Path) -> dict[int, str]:
     """Returns the folders of the training parts by number, ascending."""
     if not root.is_dir():
         return {}
-    found = ((_PART.fullmatch(path.name), path) for path in root.iterdir())
-    return dict(sorted((int(m[1]), path.name) for m, path in found if m))
+    parts = ((_PART.fullmatch(path.name), path) for path in root.iterdir())
+    return dict(sorted((int(m[1]), path.name) for m, path in parts if m))
 
 
 def _part(card, folder: Path, number: int) -> Iterator[Video]:

@@ -21,12 +21,12 @@ _LABELS = {"real": 0, "fake": 1}
 _HELD_OUT = 0.1
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where the list belongs; its paths are relative to it."""
     return f"{card.folder}/{LIST}"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether a folder holds the preview's list."""
     return (folder / LIST).is_file()
 

@@ -30,13 +30,13 @@ ALL_METHODS = (
 )
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where the real videos belong."""
     level = card.options["compression"][0]
     return f"{card.folder}/original_sequences/youtube/{level}/videos/*.mp4"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether a folder is laid out as FaceForensics++ is."""
     return any(
         (folder / part).is_dir()

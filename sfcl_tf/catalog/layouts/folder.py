@@ -27,12 +27,12 @@ OPTIONS: dict = {}
 FAKE = "fake"
 
 
-def place(card) -> str:
+def expected_path(card) -> str:
     """Returns where files belong."""
     return "real/ and fake/"
 
 
-def is_here(folder: Path, card) -> bool:
+def matches(folder: Path, card) -> bool:
     """Tells whether a folder holds `real` and `fake`, or splits that do."""
     return any(
         (base / label).is_dir()
@@ -83,10 +83,10 @@ def _files(folder: Path) -> Iterator[Path]:
     """Yields files below a folder, sorted; each folder once, links or not."""
     seen = set()
 
-    def walk(place: Path) -> Iterator[Path]:
+    def walk(directory: Path) -> Iterator[Path]:
         try:
-            status = place.stat()
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            status = directory.stat()
+            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError:
             return
         if (status.st_dev, status.st_ino) in seen:

@@ -57,10 +57,12 @@ class Batched:
         if len(rows) == 1 and 0 < next(iter(rows)) <= self._batching.most > 1:
             queue = self._queue(tensors)
             if queue is not None:
-                found = queue(*tensors)
-                return {n: x.numpy() for n, x in zip(self._outputs, found, strict=True)}
-        found = self._function(**dict(zip(self._names, tensors, strict=True)))
-        return {name: value.numpy() for name, value in found.items()}
+                outputs = queue(*tensors)
+                return {
+                    n: x.numpy() for n, x in zip(self._outputs, outputs, strict=True)
+                }
+        outputs = self._function(**dict(zip(self._names, tensors, strict=True)))
+        return {name: value.numpy() for name, value in outputs.items()}
 
     def _queue(self, tensors):
         key = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
@@ -76,8 +78,8 @@ class Batched:
         batching = self._batching
 
         def compute(*rows):
-            found = self._function(**dict(zip(self._names, rows, strict=True)))
-            return [found[name] for name in self._outputs]
+            outputs = self._function(**dict(zip(self._names, rows, strict=True)))
+            return [outputs[name] for name in self._outputs]
 
         def call(*rows):
             # TensorFlow tells queues apart by this name alone, in the whole process.

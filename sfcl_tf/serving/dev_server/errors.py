@@ -51,8 +51,8 @@ def not_found(message: str) -> RequestError:
 
 def from_tensorflow(error) -> RequestError:
     """Returns what a `tf.errors.OpError` means to a client: its code, its reason."""
-    told = _EXPECTED.search(error.message)
+    match = _EXPECTED.search(error.message)
     code = _BY_NUMBER.get(error.error_code, grpc.StatusCode.INTERNAL)
     return RequestError(
-        code, told[0] if told else "The model could not compute this request."
+        code, match[0] if match else "The model could not compute this request."
     )

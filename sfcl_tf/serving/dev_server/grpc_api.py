@@ -57,7 +57,7 @@ class GrpcApi:
         on_event: Callable[[str], None],
     ):
         self._store = store
-        self._tell = on_event
+        self._on_event = on_event
         self._admission = admission
         self._most_bytes = most_bytes
         self._health = health.aio.HealthServicer()
@@ -122,7 +122,7 @@ class GrpcApi:
             except RequestError as error:
                 await context.abort(error.code, str(error))
             except Exception as error:
-                self._tell(f"A bug, please report it: {error!r}")
+                self._on_event(f"A bug, please report it: {error!r}")
                 await context.abort(grpc.StatusCode.INTERNAL, BUG)
 
         return grpc.unary_unary_rpc_method_handler(handle)

@@ -36,16 +36,16 @@ class RestApi:
         on_event: Callable[[str], None],
     ):
         self._store = store
-        self._tell = on_event
+        self._on_event = on_event
         self._admission = admission
         self._most_bytes = most_bytes
         self.app = web.Application(
             client_max_size=most_bytes, middlewares=[self._errors_as_json]
         )
-        for place in (_MODEL, _VERSION):
-            self.app.router.add_post(f"{place}:predict", self._predict)
-            self.app.router.add_get(f"{place}/metadata", self._metadata)
-            self.app.router.add_get(place, self._status)
+        for path in (_MODEL, _VERSION):
+            self.app.router.add_post(f"{path}:predict", self._predict)
+            self.app.router.add_get(f"{path}/metadata", self._metadata)
+            self.app.router.add_get(path, self._status)
 
     async def _predict(self, request):
         try:
@@ -94,15 +94,15 @@ class RestApi:
         try:
             return await handler(request)
         except RequestError as error:
-            told, status = str(error), error.http_status
+            message, status = str(error), error.http_status
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            told, status = error.reason, error.status
+            message, status = error.reason, error.status
         except Exception as error:
-            self._tell(f"A bug, please report it: {error!r}")
-            told, status = BUG, 500
-        return web.json_response({"error": told}, status=status)
+            self._on_event(f"A bug, please report it: {error!r}")
+            message, status = BUG, 500
+        return web.json_response({"error": message}, status=status)
 
 
 def _meant(request):

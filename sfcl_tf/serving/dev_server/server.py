@@ -93,7 +93,7 @@ def serve(
 class _Server:
     def __init__(self, base, name, settings, on_event):
         self._settings = settings
-        self._tell = on_event
+        self._on_event = on_event
         self._store = ModelStore(base, name, settings.batching, on_event)
         self._admission = Admission(settings.concurrent)
         self._signal = None
@@ -102,7 +102,7 @@ class _Server:
         settings = self._settings
         # Made without REST too: it tells of keys that do not fit, which gRPC does not.
         self._ssl = _ssl_context(settings.tls) if settings.tls else None
-        limits = self._store, self._admission, settings.request_bytes, self._tell
+        limits = self._store, self._admission, settings.request_bytes, self._on_event
         api = GrpcApi(*limits)
         runner = web.AppRunner(RestApi(*limits).app, access_log=None)
         # It writes a traceback for each stranger who speaks another protocol; errors
@@ -114,24 +114,24 @@ class _Server:
             portable.on_signal(loop, number, self._stop, stopping, number)
         try:
             await api.set_serving(False)
-            places = [f"gRPC {self._bind(api.server)}"]
+            addresses = [f"gRPC {self._bind(api.server)}"]
             await api.server.start()
             if settings.rest_port is not None:
-                places.append(f"REST {await self._bind_rest(runner)}")
-            self._tell(f"Listening: {', '.join(places)}; not ready yet.")
+                addresses.append(f"REST {await self._bind_rest(runner)}")
+            self._on_event(f"Listening: {', '.join(addresses)}; not ready yet.")
             await self._load(stopping)
             if not stopping.is_set():
                 await api.set_serving(True)
                 self._store.watch(settings.poll)
-                self._tell(f"Ready: {', '.join(places)}.")
+                self._on_event(f"Ready: {', '.join(addresses)}.")
             await stopping.wait()
-            self._tell("Stopping: calls that have begun are answered.")
+            self._on_event("Stopping: calls that have begun are answered.")
         finally:
             await api.set_serving(False)
             await asyncio.gather(api.server.stop(_DRAIN), runner.cleanup())
             await asyncio.to_thread(self._admission.close)
             await asyncio.to_thread(self._store.stop)
-        self._tell("Stopped.")
+        self._on_event("Stopped.")
         if self._signal == signal.SIGINT:
             raise KeyboardInterrupt
 
@@ -163,17 +163,17 @@ class _Server:
 
     def _bind(self, server):
         settings = self._settings
-        place = _place(settings.host, settings.port)
+        address = _address(settings.host, settings.port)
         try:
             if settings.tls:
-                port = server.add_secure_port(place, _grpc_credentials(settings.tls))
+                port = server.add_secure_port(address, _grpc_credentials(settings.tls))
             else:
-                port = server.add_insecure_port(place)
+                port = server.add_insecure_port(address)
         except RuntimeError as error:
-            raise _taken(place) from error
+            raise _taken(address) from error
         if not port:
-            raise _taken(place)
-        return _place(settings.host, port)
+            raise _taken(address)
+        return _address(settings.host, port)
 
     async def _bind_rest(self, runner):
         settings = self._settings
@@ -184,14 +184,14 @@ class _Server:
             settings.rest_port,
             ssl_context=self._ssl,
         )
-        place = _place(settings.host, settings.rest_port)
+        address = _address(settings.host, settings.rest_port)
         try:
             await site.start()
         except OSError as error:
-            raise _taken(place) from error
+            raise _taken(address) from error
         scheme = "https" if settings.tls else "http"
         port = runner.addresses[0][1]
-        return f"{scheme}://{_place(settings.host, port)}"
+        return f"{scheme}://{_address(settings.host, port)}"
 
 
 def _settle(future, error):
@@ -203,13 +203,13 @@ def _settle(future, error):
         future.set_exception(error)
 
 
-def _place(host, port):
+def _address(host, port):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _taken(place):
+def _taken(address):
     return UsageError(
-        f"Expected an address that is free. Received: {place}, at which this process "
+        f"Expected an address that is free. Received: {address}, at which this process "
         "cannot listen. Another server may run there; choose another --port, "
         "--rest-port or --host."
     )

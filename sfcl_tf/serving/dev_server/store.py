@@ -47,7 +47,7 @@ class ModelStore:
     ):
         self.base, self.name = base, name
         self._batching = batching
-        self._tell = on_event
+        self._on_event = on_event
         self._current: ModelVersion | None = None
         self._states: dict[int, VersionState] = {}
         self._failed: dict[int, tuple] = {}
@@ -77,7 +77,7 @@ class ModelStore:
                 try:
                     self._look()
                 except OSError as error:
-                    self._tell(f"Cannot look for newer versions: {error}.")
+                    self._on_event(f"Cannot look for newer versions: {error}.")
 
         self._watcher = threading.Thread(target=look, name="versions", daemon=True)
         self._watcher.start()
@@ -127,10 +127,10 @@ class ModelStore:
         try:
             self._exchange(number)
         except ModelError as error:
-            self._tell(str(error))
+            self._on_event(str(error))
 
     def _newest(self):
-        found = [
+        numbers = [
             int(path.name)
             for path in self.base.iterdir()
             if path.name.isascii()
@@ -138,12 +138,12 @@ class ModelStore:
             and len(path.name) < 19  # what a client can ask for
             and (path / "saved_model.pb").is_file()
         ]
-        return max(found, default=None)
+        return max(numbers, default=None)
 
     def _exchange(self, number):
         before = self._current
         self._states[number] = VersionState("LOADING")
-        self._tell(f"Loading version {number} of {self.name}.")
+        self._on_event(f"Loading version {number} of {self.name}.")
         fingerprint = self._fingerprint(number)
         try:
             version = ModelVersion(self._path(number), self._batching)
@@ -158,8 +158,8 @@ class ModelStore:
             self._states[before.number] = VersionState("END")
             del before
             gc.collect()  # a graph's parts refer to each other
-        told = f"after {requests} warm-up requests" if requests else "without warm-up"
-        self._tell(f"Version {number} of {self.name} answers, {told}.")
+        when = f"after {requests} warm-up requests" if requests else "without warm-up"
+        self._on_event(f"Version {number} of {self.name} answers, {when}.")
 
     def _path(self, number):
         names = (path for path in self.base.iterdir() if path.name.isdecimal())

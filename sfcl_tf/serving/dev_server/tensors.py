@@ -113,21 +113,21 @@ def _columns(rows, names):
 
 
 def _array(name, value, dtype):
-    told = f"a list of {dtype.name}, or of lists of one length"
+    expected = f"a list of {dtype.name}, or of lists of one length"
     try:
         if dtype == tf.string:
             decoded = _decoded(value)
             array = np.array(decoded, object)
             if not all(isinstance(item, bytes) for item in array.flat):
-                raise _misfit(name, told, "others")
+                raise _misfit(name, expected, "others")
             return array
         array = np.array(value)
         exact = array.dtype.kind in "iu" or (dtype.is_floating and array.size)
         if array.dtype.kind not in "iuf" or (array.size and not exact):
-            raise _misfit(name, told, "others")
+            raise _misfit(name, expected, "others")
         within = np.array(value, dtype.as_numpy_dtype)
     except (ValueError, TypeError, OverflowError) as error:
-        raise _misfit(name, told, "others") from error
+        raise _misfit(name, expected, "others") from error
     return within
 
 
@@ -160,16 +160,16 @@ def _text(item):
 
 
 def _check_names(given, signature):
-    expected, found = sorted(signature.inputs), sorted(given)
-    if expected != found:
-        raise invalid(f"Expected the inputs {expected}. Received: {found}.")
+    expected, received = sorted(signature.inputs), sorted(given)
+    if expected != received:
+        raise invalid(f"Expected the inputs {expected}. Received: {received}.")
 
 
 def _check_shape(name, shape, spec):
     dims = [dim.size for dim in spec.tensor_shape.dim]
     fits = len(dims) == len(shape) and all(
-        found >= 0 and expected in (-1, found)
-        for expected, found in zip(dims, shape, strict=True)
+        size >= 0 and expected in (-1, size)
+        for expected, size in zip(dims, shape, strict=True)
     )
     if not fits:
         raise _misfit(name, f"the shape {_shape(spec.tensor_shape)}", list(shape))

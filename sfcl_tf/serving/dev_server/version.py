@@ -83,10 +83,10 @@ class ModelVersion:
         if unknown := sorted(set(outputs) - set(known)):
             raise invalid(f"Expected outputs of {sorted(known)}. Received: {unknown}.")
         try:
-            found = self._functions[name or DEFAULT](inputs)
+            results = self._functions[name or DEFAULT](inputs)
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
-        return {key: found[key] for key in outputs or found}
+        return {key: results[key] for key in outputs or results}
 
     def warm_up(self) -> int:
         """Replays the requests that came along; returns how many there were.
