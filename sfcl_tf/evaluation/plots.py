@@ -190,6 +190,7 @@ def save(figure: Figure, path: str | Path) -> None:
     """Writes `path` + `.png` (150 dpi) and `.svg`, the same bytes each time."""
     path = Path(path)
     figure.savefig(path.with_name(f"{path.name}.png"), dpi=150)
+    figure.set_layout_engine("none")  # laid out once, and both alike
     figure.savefig(path.with_name(f"{path.name}.svg"), metadata={"Date": None})
 
 

@@ -147,6 +147,7 @@ def test_a_savedmodel_agrees(detector, exported, clips):
         assert found.model.card
 
 
+@pytest.mark.slow
 def test_a_server_agrees(detector, exported, clips, run):
     pytest.importorskip("tensorflow_serving")
     from serving import servers

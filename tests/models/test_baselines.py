@@ -21,7 +21,10 @@ def config_of(name, *overrides, preset="tiny"):
     return load_config(preset=preset, overrides=[f"model.name={name}", *overrides])
 
 
-@pytest.fixture(scope="module", params=BASELINES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(BASELINES[0], marks=pytest.mark.slow), *BASELINES[1:]],
+)
 def built(request):
     config = config_of(request.param)
     return config, build_model(config)

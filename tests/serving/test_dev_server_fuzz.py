@@ -173,6 +173,7 @@ class Hostile:
         return message, INVALID
 
 
+@pytest.mark.slow
 def test_hostile_requests_are_told_what_is_wrong(served):
     hostile = Hostile(random.Random(SEED), served.crops)  # noqa: S311
     good = make_request(image_bytes=[png(crop) for crop in served.crops])
@@ -200,6 +201,7 @@ def test_hostile_requests_are_told_what_is_wrong(served):
         assert server.process.poll() is None
 
 
+@pytest.mark.slow
 def test_hostile_rest_requests_are_told_what_is_wrong(served):
     rng = random.Random(SEED)  # noqa: S311
     b64 = [{"b64": base64.b64encode(png(served.crops[0])).decode()}]
