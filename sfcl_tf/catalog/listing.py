@@ -10,8 +10,14 @@ from sfcl_tf.system.errors import DataError
 SPLITS = ("train", "val", "test")
 REAL = "real"
 
-_VIDEO = "mp4 m4v mov avi mkv webm mpg mpeg wmv flv ts 3gp gif"
-_IMAGE = "png jpg jpeg bmp tif tiff webp"
+_VIDEO = (
+    "mp4 m4v mov qt avi divx mkv webm mpg mpeg mpe m1v m2v vob ts mts m2ts m2t wmv asf "
+    "flv f4v 3gp 3g2 ogv mxf dv gif"
+)
+_IMAGE = (
+    "png jpg jpeg jpe jfif bmp dib tif tiff webp avif heic heif hif jp2 j2k jpx ppm "
+    "pgm pbm pnm"
+)
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO.split())
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _IMAGE.split())
 

@@ -93,13 +93,15 @@ def run(args):
     sampling = SamplingOptions(
         args.fps, args.frames, args.faces, args.thorough, args.report
     )
-    files = _files(args)
+    files, others = _files(args)
     _folder(args)
     model = None if args.server else options.model(args)
 
-    from sfcl_tf.cli.show_detect import Display
+    from sfcl_tf.cli.show_detect import Display, left_aside
 
     with Display(args.format, len(files)) as display:
+        if others:
+            display.note(left_aside(others))
         detector = _detector(args, model, display.note)
         with detector:
             results = _examine_all(args, files, sampling, detector, display)
@@ -139,13 +141,14 @@ def _files(args):
             )
         given = sys.stdin.read() if text == "-" and sys.stdin else ""
         paths += split_list(given) if text == "-" else [text]
-    files = expand(paths)
+    files, others = expand(paths)
     if not files:
         raise DataError(
-            f"Expected videos or images. Received: none in {', '.join(args.paths)}. "
-            "Give a file itself if it has an unusual ending."
+            f"Expected videos or images. Received: none in {', '.join(args.paths)}, "
+            f"where {len(others)} other files lie. Give a file itself to be told why "
+            "it cannot be read."
         )
-    return files
+    return files, others
 
 
 def _detector(args, model, say):

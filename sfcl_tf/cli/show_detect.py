@@ -13,6 +13,7 @@ from rich.progress import (
 from rich.text import Text
 
 from sfcl_tf.cli.console import console, say
+from sfcl_tf.workflow.progress import listed
 
 _STYLES = {"fake": "bold red", "uncertain": "yellow", "real": "green"}
 _COLUMNS = (
@@ -143,6 +144,13 @@ def printable(text) -> str:
 def head() -> None:
     """Says what the columns of the table are."""
     say(f"{'verdict':<11}{'score':<7}{'faces':<8} {'pictures':>9}  file")
+
+
+def left_aside(paths) -> str:
+    """Says which files of folders are not looked at."""
+    names = listed([path.name for path in paths], 5)
+    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+    return f"{files} left aside, neither video nor image: {names}"
 
 
 def counts(results) -> str:

@@ -314,7 +314,7 @@ class Detector:
             "pictures": seen.pictures,
             "pictures_with_face": seen.with_face,
             "too_small": seen.too_small,
-            "damaged": seen.damaged,
+            "damaged": seen.closed.damaged,
             "frames": facts.frames,
             "width": width,
             "height": height,
@@ -324,6 +324,7 @@ class Detector:
         }
         if not tracks:
             reason = _TOO_SMALL if seen.too_small else _NO_FACE
+            reason = "; ".join([reason, *seen.closed.doubts, *seen.closed.notes])
             return Result(status="no_face", verdict="no_face", reason=reason, **known)
         deciding = min(tracks, key=lambda track: VERDICTS.index(track.verdict))
         fakes = sum(track.verdict == "fake" for track in tracks)
@@ -331,12 +332,8 @@ class Detector:
         if fakes and len(tracks) > 1:
             verb = "is" if fakes == 1 else "are"
             reasons.append(f"{fakes} of {len(tracks)} faces {verb} called fake")
-        if seen.damaged:
-            # What did not decode is patched from other pictures: garbage, not a face.
-            reasons.append(
-                f"{seen.damaged} parts of the video are damaged, and what was seen of "
-                "it may be garbage"
-            )
+        if seen.closed.doubts:
+            reasons += seen.closed.doubts
             verdict = "uncertain" if verdict == "real" else verdict
         if verdict == "real" and seen.with_face < _LITTLE * seen.pictures:
             reasons.append(
@@ -347,7 +344,7 @@ class Detector:
             status="ok",
             verdict=verdict,
             score=tracks[0].score,
-            reason="; ".join(filter(None, reasons)),
+            reason="; ".join(filter(None, [*reasons, *seen.closed.notes])),
             tracks=tracks,
             faces_fake=fakes,
             real_to=deciding.real_to,
@@ -360,9 +357,10 @@ class _Seen:
     """What a stream of samples shows, counted as it goes by."""
 
     opened: Opened  # comes first
+    closed: Closed  # comes last
 
     def __init__(self, on_sample):
-        self.pictures = self.with_face = self.too_small = self.damaged = 0
+        self.pictures = self.with_face = self.too_small = 0
         self._on_sample = on_sample
 
     def faces(self, stream) -> Iterator[tuple[Sample, DetectedFace]]:
@@ -372,7 +370,7 @@ class _Seen:
                 self.opened = sample
                 continue
             if isinstance(sample, Closed):
-                self.damaged = sample.damaged
+                self.closed = sample
                 continue
             self.pictures += 1
             self.with_face += bool(sample.faces)

@@ -101,7 +101,7 @@ class Result:
         pictures: How many were looked at.
         pictures_with_face: How many of these show a face.
         too_small: Faces that are too small to be scored, over all pictures.
-        damaged: Packets of the video that did not decode.
+        damaged: Parts of the video that did not decode, or were patched up.
         frames: How many the file says it has.
         width: In pixels, upright.
         height: In pixels, upright.

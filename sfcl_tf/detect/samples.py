@@ -88,10 +88,14 @@ class Closed:
     """What comes last.
 
     Attributes:
-        damaged: Packets of the video that did not decode.
+        damaged: Parts of the video that are damaged.
+        doubts: Why what was seen may be unlike what the camera saw.
+        notes: What else is to be said of the file.
     """
 
     damaged: int
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def samples_of_file(
@@ -137,7 +141,32 @@ def _samples(footage, options, beat=lambda: None):
         yield _sample(sample.picture, sample.faces, options.previews)
     if not opened:
         raise DataError("Expected pictures. Received: a file of which none decodes.")
-    yield Closed(footage.damage.packets)
+    yield Closed(footage.log.damaged, _doubts(footage), _notes(footage))
+
+
+def _doubts(footage) -> tuple[str, ...]:
+    log = footage.log
+    doubts = {
+        # What did not decode is patched from other pictures: garbage, not a face.
+        f"{log.damaged} parts of the video are damaged, and what was seen of it may be "
+        "garbage": log.damaged,
+        f"it is HDR video ({log.hdr}), whose colours no training face has": log.hdr,
+        f"{log.interlaced} frames are interlaced: two moments in one picture, which "
+        "training faces do not have": log.interlaced,
+    }
+    return tuple(doubt for doubt, holds in doubts.items() if holds)
+
+
+def _notes(footage) -> tuple[str, ...]:
+    facts, restarts = footage.facts, footage.log.restarts
+    times = "once" if restarts == 1 else f"{restarts} times"
+    notes = {
+        f"{facts.frames} frames; {facts.hidden} more are cut off by the file's edit "
+        "list": facts.hidden,
+        facts.choice: facts.choice,
+        f"its time begins anew {times}, as where files were joined": restarts,
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def _sample(picture, faces, previews):

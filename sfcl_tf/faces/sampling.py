@@ -13,7 +13,7 @@ from sfcl_tf.faces.boxes import FrameBoxes, GivenFaces
 from sfcl_tf.faces.finder import MOST_FACES, Face, FaceFinder, FaceTracks, is_large
 from sfcl_tf.media.footage import Footage
 from sfcl_tf.media.picture import Picture
-from sfcl_tf.media.video import evenly_spaced
+from sfcl_tf.media.video import VideoFacts, evenly_spaced
 from sfcl_tf.system.errors import UsageError
 
 FPS = 2.0
@@ -22,7 +22,7 @@ FPS = 2.0
 LEAST = 8
 """Pictures sampled of a clip so short that these were fewer."""
 
-_SHORT = 100  # frames: four seconds of usual video
+_SHORT = 100  # frames, four seconds of usual video, where time is not known
 _PATIENCE = 2.0  # s between full searches while there is no face
 _ROUNDING = 1e-6
 
@@ -34,7 +34,7 @@ class SamplingOptions:
     Attributes:
         fps: Pictures a second; or
         frames: pictures of a video, evenly spaced. Without both two a second, and 8
-            of a clip under 100 frames.
+            of a clip under four seconds.
         faces: `"all"`, or `"largest"`: of each picture.
         thorough: Whether small faces beside large ones are looked for as well; takes
             several times as long. Without it, those of a sixth of the picture's
@@ -75,8 +75,7 @@ class SamplingOptions:
         """Yields a footage's samples; see `sample_faces`."""
         fps, frames = self.fps, self.frames
         if fps is None and frames is None:
-            short = footage.facts.frames < _SHORT
-            fps, frames = (None, LEAST) if short else (FPS, None)
+            fps, frames = (None, LEAST) if _is_short(footage.facts) else (FPS, None)
         return sample_faces(
             footage,
             frames=frames,
@@ -86,6 +85,13 @@ class SamplingOptions:
             patience=_PATIENCE,
             on_picture=on_picture,
         )
+
+
+def _is_short(facts: VideoFacts) -> bool:
+    """Tells whether the usual rate would sample fewer than `LEAST`."""
+    if facts.seconds is None:
+        return facts.frames < _SHORT
+    return facts.seconds * FPS < LEAST
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from sfcl_tf.catalog.listing import IMAGE_SUFFIXES
+from sfcl_tf.media.container import open_video
 from sfcl_tf.media.images import STILL, read_image
 from sfcl_tf.media.picture import Picture
-from sfcl_tf.media.video import Damage, VideoFacts, decode, scan
+from sfcl_tf.media.video import DecodingLog, VideoFacts, decode, scan
 from sfcl_tf.system.errors import DataError, UsageError
 
 
@@ -24,13 +25,13 @@ class Footage:
         facts: What the file says of itself.
         stamps: `(frames,)` int64, ascending, of the frames that are to come.
         pictures: Begins a new pass over them, in presentation order.
-        damage: What did not decode in the passes so far.
+        log: What it turned out to be in the passes so far.
     """
 
     facts: VideoFacts
     stamps: np.ndarray
     pictures: Callable[[], Iterator[Picture]]
-    damage: Damage = dataclasses.field(default_factory=Damage)
+    log: DecodingLog = dataclasses.field(default_factory=DecodingLog)
 
     def announces(self, picture: Picture) -> bool:
         """Tells whether a picture is the one that its time stamp stands for."""
@@ -59,8 +60,8 @@ def open_footage(path: Path) -> Footage:
     if is_still(path):
         return _still(*read_image(path))
     facts, stamps = scan(path)
-    damage = Damage()
-    return Footage(facts, stamps, lambda: decode(path, damage), damage)
+    log = DecodingLog()
+    return Footage(facts, stamps, lambda: decode(path, log), log)
 
 
 def array_footage(image: np.ndarray) -> Footage:
@@ -111,6 +112,23 @@ def is_still(path: Path) -> bool:
         return True  # told by `read_image`
     except Exception:  # whatever a decoder meets
         return path.suffix.lower() in IMAGE_SUFFIXES and not _is_video(path)
+
+
+def is_media(path: Path) -> bool:
+    """Tells whether a file is a video or an image, by its content.
+
+    Args:
+        path: A file, see `require_file`.
+    """
+    try:
+        require_file(path)
+        if is_still(path):
+            return True
+        container, _ = open_video(path)
+    except (DataError, OSError):
+        return False
+    container.close()
+    return True
 
 
 def local_path(source: object) -> Path:

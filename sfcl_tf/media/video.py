@@ -9,23 +9,18 @@ from pathlib import Path
 import av
 import numpy as np
 
+from sfcl_tf.media.container import MAX_PIXELS, choice_note, open_video
 from sfcl_tf.media.picture import VideoPicture
-from sfcl_tf.system.errors import DataError
 
-MAX_PIXELS = 8192 * 8192
 _CRF = re.compile(rb"x264[^\0]*?\bcrf=(\d+(?:\.\d+)?)")
 _SEI_BYTES = 1 << 16
 # A stream that is all damage would otherwise be decoded packet by packet.
 _MAX_ERRORS = 1000
 _NO_STAMP = -(2**63)
-# Containers of video alone, from files alone: FFmpeg also shows text as "ANSI art", and
-# follows playlists to other files and hosts.
-_ALLOWED = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "3g2,3gp,asf,avi,dv,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,"
-    "m4v,matroska,mj2,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,ogg,png_pipe,webm,"
-    "webp_pipe,wtv,yuv4mpegpipe",
-}
+STEP_BACK = 0.5
+"""Seconds that time stamps may go back before it is time that begins anew."""
+_MOST_ASPECT = 4.0
+_HDR = {16: "PQ", 18: "HLG"}  # transfer functions of ITU-R BT.2100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +28,14 @@ class VideoFacts:
     """What a stream says of itself.
 
     Attributes:
-        frames: Number of frames, counted by demuxing.
+        frames: Number of frames on show, counted by demuxing.
         width: In pixels, as coded.
         height: In pixels, as coded.
         pixel_format: FFmpeg's name, such as `yuv444p`.
         crf: x264's constant rate factor from its SEI user data; NaN if unknown.
+        seconds: How long it takes to show them; `None` if unknown.
+        hidden: Frames that the file holds and its edit list cuts off.
+        choice: Which of several video streams it is; else empty.
     """
 
     frames: int
@@ -45,6 +43,9 @@ class VideoFacts:
     height: int
     pixel_format: str
     crf: float
+    seconds: float | None = None
+    hidden: int = 0
+    choice: str = ""
 
 
 def probe(path: Path) -> VideoFacts:
@@ -66,17 +67,22 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
     Raises:
         DataError: If the file is no readable video.
     """
-    with _open(path) as container:
-        stream = container.streams.video[0]
+    container, stream = open_video(path)
+    with container:
         crf, stamps = float("nan"), array.array("q")  # hours of video in few MB
+        first, hidden, order = True, 0, array.array("q")
         try:
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
-                if not stamps:
+                if first:
                     match = _CRF.search(bytes(packet)[:_SEI_BYTES])
-                    crf = float(match[1]) if match else crf
+                    crf, first = float(match[1]) if match else crf, False
+                if packet.is_discard:
+                    hidden += 1
+                    continue
                 stamps.append(_NO_STAMP if packet.pts is None else packet.pts)
+                order.append(stamps[-1] if packet.dts is None else packet.dts)
         except av.FFmpegError:
             pass  # cut off: what was counted before is what there is
         context = stream.codec_context
@@ -86,11 +92,28 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
             context.height,
             context.pix_fmt or "unknown",
             crf,
+            _seconds(order, stream.time_base),
+            hidden,
+            choice_note(container, stream),
         )
     ascending = np.sort(np.asarray(stamps, np.int64))
     if _NO_STAMP in ascending[:1] or not np.all(np.diff(ascending)):
         return facts, np.arange(len(ascending))
     return facts, ascending
+
+
+def _seconds(stamps: array.array, unit) -> float | None:
+    """Returns how long packets take to show, in the order in which they are decoded.
+
+    Args:
+        stamps: When each is decoded, in the stream's own unit.
+        unit: That in s, or `None`.
+    """
+    if len(stamps) < 2 or not unit:
+        return None
+    steps = np.diff(np.asarray(stamps, np.int64)) * float(unit)
+    steps = steps[steps > 0]  # others: where time begins anew
+    return float(steps.sum() + np.median(steps)) if len(steps) else None
 
 
 def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:
@@ -127,32 +150,50 @@ def evenly_spaced(stamps: np.ndarray, count: int) -> np.ndarray:
 
 
 @dataclasses.dataclass
-class Damage:
-    """What of a video did not decode.
+class DecodingLog:
+    """What a video turned out to be while it was decoded.
 
     Attributes:
-        packets: How many; what depends on them shows garbage, too.
+        failed: Packets that did not decode; what depends on them shows garbage, too.
+        corrupt: Frames that the decoder says are patched up.
+        restarts: How often time stamps stepped back.
+        interlaced: Frames of two fields of different moments.
+        hdr: Its transfer function, where that is not one of ordinary video.
     """
 
-    packets: int = 0
+    failed: int = 0
+    corrupt: int = 0
+    restarts: int = 0
+    interlaced: int = 0
+    hdr: str = ""
+
+    @property
+    def damaged(self) -> int:
+        """Parts of the video that are damaged."""
+        return self.failed + self.corrupt
 
 
-def decode(path: Path, damage: Damage | None = None) -> Iterator[VideoPicture]:
+def decode(path: Path, log: DecodingLog | None = None) -> Iterator[VideoPicture]:
     """Yields a video's frames in presentation order.
 
     What is damaged is passed over: decoding goes on with the next packet.
-    `index` counts the frames that decode. Nothing is converted to RGB yet.
+    `index` counts the frames that decode. `time` counts from the start of the file, as
+    players show it, and goes on where time stamps step back. Nothing is converted to
+    RGB yet.
 
     Args:
         path: The video.
-        damage: Counts what is passed over.
+        log: Notes what is passed over, and what else is out of the ordinary.
 
     Raises:
         DataError: If the file is no readable video.
     """
-    with _open(path) as container:
-        stream = container.streams.video[0]
+    log = DecodingLog() if log is None else log
+    container, stream = open_video(path)
+    with container:
         stream.thread_type = "NONE"  # the pool uses the cores
+        clock = _Clock(container.start_time, log)
+        aspect = _pixel_aspect(stream)
         errors = index = 0
         packets = container.demux(stream)
         while errors < _MAX_ERRORS:
@@ -164,32 +205,45 @@ def decode(path: Path, damage: Damage | None = None) -> Iterator[VideoPicture]:
                 frames = packet.decode()
             except av.FFmpegError:
                 errors += 1
-                if damage is not None:
-                    damage.packets += 1
+                log.failed += 1
                 continue
+            log.failed += bool(packet.is_corrupt)
             for frame in frames:
                 if frame.width * frame.height > MAX_PIXELS:
                     return
-                time = frame.time if frame.time is not None else float("nan")
-                yield VideoPicture(frame, index, float(time))
+                log.corrupt += bool(frame.is_corrupt)
+                log.interlaced += bool(frame.interlaced_frame)
+                log.hdr = log.hdr or _HDR.get(int(frame.color_trc), "")
+                yield VideoPicture(frame, index, clock(frame.time), aspect)
                 index += 1
 
 
-def _open(path: Path):
-    try:
-        container = av.open(str(path), metadata_errors="ignore", options=dict(_ALLOWED))
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise DataError(
-            f"Expected a readable video. Received: {path} ({error})."
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise DataError(f"Expected a video stream in {path}. Received: none.")
-    context = container.streams.video[0].codec_context
-    if context is None or context.width * context.height > MAX_PIXELS:
-        container.close()
-        raise DataError(
-            f"Expected frames of at most {MAX_PIXELS} pixels in {path}. Received: "
-            f"{getattr(context, 'width', '?')}x{getattr(context, 'height', '?')}."
-        )
-    return container
+class _Clock:
+    """Seconds from the start of the file, which never step back."""
+
+    def __init__(self, start: int | None, log: DecodingLog):
+        self._start = None if start is None else start / av.time_base
+        self._log = log
+        self._origin = self._last = self._step = 0.0
+        self._running = False
+
+    def __call__(self, stamp: float | None) -> float:
+        if stamp is None:
+            return float("nan")
+        if not self._running:
+            self._origin = stamp if self._start is None else min(self._start, stamp)
+            self._running = True
+        elif stamp - self._origin < self._last - STEP_BACK:
+            self._origin = stamp - self._last - self._step
+            self._log.restarts += 1
+        time = max(stamp - self._origin, self._last)
+        self._step = time - self._last if self._last else self._step
+        self._last = time
+        return time
+
+
+def _pixel_aspect(stream) -> float:
+    """Returns width to height of a pixel; 1 where that is not said, or is absurd."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    ratio = float(aspect) if aspect else 1.0
+    return ratio if 1 / _MOST_ASPECT <= ratio <= _MOST_ASPECT else 1.0

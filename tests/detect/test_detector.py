@@ -372,6 +372,42 @@ def test_a_damaged_video_is_not_called_real(detector, clips, tmp_path, monkeypat
     assert "damaged" in result.reason
 
 
+def test_video_unlike_what_was_trained_on_is_not_called_real(
+    detector, clips, tmp_path, monkeypatch, astronaut
+):
+    real = Calibration(levels=(Thresholds(0.98, 0.99),), calibrated=True)
+    monkeypatch.setattr(detector.model, "calibration", real)
+    monkeypatch.setattr(detector.model, "reference", None)
+    assert detector.predict(clips / "face.mp4").verdict == "real"
+    with av.open(str(tmp_path / "hdr.mp4"), "w") as container:
+        track = container.add_stream("libx264", rate=25)
+        track.height, track.width = astronaut.shape[:2]
+        track.pix_fmt = "yuv420p"
+        track.codec_context.color_trc = 18
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(astronaut, format="rgb24")
+            container.mux(track.encode(frame))
+        container.mux(track.encode())
+    result = detector.predict(tmp_path / "hdr.mp4")
+    assert result.verdict == "uncertain"
+    assert "it is HDR video (HLG)" in result.reason
+
+
+def test_what_is_out_of_the_ordinary_is_told(detector, clips, tmp_path):
+    part = tmp_path / "part.ts"
+    with av.open(str(clips / "face.mp4")) as before, av.open(str(part), "w") as after:
+        track = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = track
+                after.mux(packet)
+    (tmp_path / "joined.ts").write_bytes(2 * part.read_bytes())
+    result = detector.predict(tmp_path / "joined.ts")
+    assert result.frames == 100
+    assert result.pictures == 8
+    assert "its time begins anew once, as where files were joined" in result.reason
+
+
 def test_a_file_is_what_it_holds_not_what_it_is_called(detector, clips, tmp_path):
     for name, other in (("face.mp4", "a.jpg"), ("face.png", "b.mp4")):
         shutil.copy(clips / name, tmp_path / other)
