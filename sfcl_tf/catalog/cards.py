@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.catalog.layouts import reader
+from sfcl_tf.catalog.lists import LIST_SUFFIXES
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import DataError, UsageError
 
@@ -83,15 +84,19 @@ def load_card(name: str | Path) -> Card:
     path = Path(name).expanduser()
     if path.suffix == ".toml" and path.is_file():
         return _read_card(path)
-    if path.suffix.lower() == ".csv" and path.is_file():
+    if path.suffix.lower() in LIST_SUFFIXES and path.is_file():
         return _own_card(path, "csv_list")
     if _is_path(name):
         if path.is_dir():
             return _own_card(path, "folder")
         raise DataError(
-            f"Expected a folder with real/ and fake/, a .csv or a card's .toml. "
-            f"Received: {path}, which is not there. If it was moved, give its new "
-            "place."
+            f"Expected a folder with real/ and fake/, a list "
+            f"({', '.join(LIST_SUFFIXES)}) or a card's .toml. Received: {path}, "
+            + (
+                "a file of another kind."
+                if path.exists()
+                else "which is not there. If it was moved, give its new place."
+            )
         )
     raise UsageError(
         f"Expected a data set of {', '.join(card_names())}, or the path (with a `/`) "
@@ -103,7 +108,8 @@ def load_card(name: str | Path) -> Card:
 def _is_path(name: str | Path) -> bool:
     """Tells a path from a bare word, which is a card's name."""
     text = str(name)
-    return Path(text).name != text or text.endswith((".csv", ".toml")) or text == "."
+    known = text.lower().endswith((*LIST_SUFFIXES, ".toml"))
+    return Path(text).name != text or known or text == "."
 
 
 def card_name(name: str | Path) -> str:
@@ -111,7 +117,7 @@ def card_name(name: str | Path) -> str:
     if not _is_path(name):
         return str(name)
     path = Path(name).expanduser().resolve()
-    word = path.stem if path.suffix in (".csv", ".toml") else path.name
+    word = path.stem if path.suffix.lower() in (*LIST_SUFFIXES, ".toml") else path.name
     return re.sub(r"[^\w.-]+", "_", word) or "data"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sfcl_tf.catalog.layouts import present
 from sfcl_tf.catalog.listing import REAL, VIDEO_SUFFIXES, Listing, Video, held_out
+from sfcl_tf.catalog.lists import plain, read_text
 from sfcl_tf.system.errors import DataError
 
 OPTIONS: dict = {}
@@ -29,7 +30,7 @@ def expected_path(card) -> str:
 
 def matches(folder: Path, card) -> bool:
     """Tells whether a folder is laid out as Celeb-DF is."""
-    return any((folder / part).is_dir() for part in FOLDERS)
+    return bool(_folders(folder))
 
 
 def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
@@ -38,39 +39,53 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     Raises:
         DataError: If the test list is missing or contradicts the folders.
     """
-    tests = _test_list(root)
+    tests, folders = _test_list(root), _folders(root)
     names = {
         f"{folder}/{path.name}"
-        for folder in FOLDERS
-        for path in _videos(root / folder).glob("*")
+        for folder, directory in folders.items()
+        for path in directory.glob("*")
         if path.suffix.lower() in VIDEO_SUFFIXES
     }
-    named = [_video(card, root, name, tests) for name in sorted(names | tests)]
+    named = [_video(card, root, folders, name, tests) for name in sorted(names | tests)]
     listing = present([video for video in named if video.split])
     crossing = tuple(video for video in named if not video.split)
     return dataclasses.replace(listing, left_out=crossing)
 
 
-def _videos(folder: Path) -> Path:
-    return folder / "videos" if (folder / "videos").is_dir() else folder
+def _folders(root: Path) -> dict[str, Path]:
+    """Returns where the videos of each published folder lie, in whatever case."""
+    if not root.is_dir():
+        return {}
+    published = {name.lower(): name for name in FOLDERS}
+    found = {
+        published[path.name.lower()]: path
+        for path in sorted(root.iterdir())
+        if path.name.lower() in published and path.is_dir()
+    }
+    return {
+        name: path / "videos" if (path / "videos").is_dir() else path
+        for name, path in found.items()
+    }
 
 
 def _test_list(root: Path) -> set[str]:
     path = root / TEST_LIST
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except OSError as error:
         raise DataError(
             f"Expected Celeb-DF's {TEST_LIST} beside its folders. Received: {path} "
             f"({error.strerror}). It comes with the data set."
         ) from error
     names = set()
+    published = {name.lower(): name for name in FOLDERS}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         digit, _, name = line.strip().partition(" ")
-        folder = name.strip().partition("/")[0]
-        if folder not in FOLDERS or digit not in ("0", "1"):
+        folder, _, file = plain(name).partition("/")
+        folder = published.get(folder.lower(), "")
+        if not folder or not file or digit not in ("0", "1"):
             raise DataError(
                 f"Expected `1 Celeb-real/NAME.mp4` in line {number} of {path}. "
                 f"Received: {line!r}."
@@ -81,13 +96,13 @@ def _test_list(root: Path) -> set[str]:
                 f"in line {number}: {line!r}, which contradicts its folder. Get the "
                 "list again from the authors."
             )
-        names.add(name.strip())
+        names.add(f"{folder}/{file}")
     return names
 
 
-def _video(card, root, name, tests) -> Video:
+def _video(card, root, folders, name, tests) -> Video:
     folder, file = name.split("/", 1)
-    path = _videos(root / folder) / file
+    path = folders.get(folder, root / folder) / file
     if folder == "YouTube-real":
         sources = (f"youtube{path.stem}",)
     else:

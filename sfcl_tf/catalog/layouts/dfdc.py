@@ -8,7 +8,6 @@ The training parts have no official split: parts 45 to 49 are held out for
 validation. Nothing tells who is in a video but its original.
 """
 
-import csv
 import dataclasses
 import json
 import re
@@ -17,12 +16,12 @@ from pathlib import Path
 
 from sfcl_tf.catalog.layouts import present
 from sfcl_tf.catalog.listing import REAL, VIDEO_SUFFIXES, Listing, Video
+from sfcl_tf.catalog.lists import label_of, read_rows, read_text, require_label
 from sfcl_tf.system.errors import DataError
 
 OPTIONS = {"val_parts": (45, 46, 47, 48, 49)}
 METHOD = "DFDC"
 _PART = re.compile(r"dfdc_train_part_(\d+)")
-_LABELS = {"REAL": 0, "FAKE": 1, "0": 0, "1": 1}
 
 
 def expected_path(card) -> str:
@@ -68,9 +67,9 @@ def _parts(root: Path) -> dict[int, str]:
 def _part(card, folder: Path, number: int) -> Iterator[Video]:
     path = folder / "metadata.json"
     try:
-        metadata = json.loads(path.read_text("utf-8"))
+        metadata = json.loads(read_text(path))
         entries = [
-            (name, _LABELS[entry["label"]], entry.get("original"))
+            (name, require_label(entry["label"], name), entry.get("original"))
             for name, entry in metadata.items()
         ]
     except OSError as error:
@@ -93,14 +92,13 @@ def _part(card, folder: Path, number: int) -> Iterator[Video]:
 
 def _test(card, folder: Path) -> Iterator[Video]:
     path = folder / "labels.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            name, label = row.get("filename"), _LABELS.get(row.get("label") or "")
-            if not name or label is None:
-                raise DataError(
-                    f"Expected `filename,label` with labels 0 and 1 in {path}. "
-                    f"Received: {row}."
-                )
-            video_id = f"{card.name}/test/{Path(name).stem}"
-            method = METHOD if label else REAL
-            yield Video(video_id, folder / name, "test", label, method, ())
+    for line, row in read_rows(path, ("filename", "label")):
+        name, label = row["filename"], label_of(row["label"])
+        if not name or label is None:
+            raise DataError(
+                f"Expected `filename,label` with labels 0 and 1 in line {line} of "
+                f"{path}. Received: {row}."
+            )
+        video_id = f"{card.name}/test/{Path(name).stem}"
+        method = METHOD if label else REAL
+        yield Video(video_id, folder / name, "test", label, method, ())

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from sfcl_tf.catalog.layouts import present
 from sfcl_tf.catalog.listing import REAL, Listing, Video, held_out
+from sfcl_tf.catalog.lists import read_text, require_label
 from sfcl_tf.system.errors import DataError
 
 OPTIONS: dict = {}
 LIST = "dataset.json"
-_LABELS = {"real": 0, "fake": 1}
 _HELD_OUT = 0.1
 
 
@@ -39,7 +39,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     """
     path = root / LIST
     try:
-        entries = json.loads(path.read_text("utf-8"))
+        entries = json.loads(read_text(path))
         named = [_video(card, root, name, entries[name]) for name in sorted(entries)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
@@ -52,7 +52,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
 
 
 def _video(card, root, name, entry) -> Video:
-    label = _LABELS[entry["label"]]
+    label = require_label(entry["label"], name)
     people = (entry.get("target_id"), entry.get("swapped_id"))
     sources = tuple(dict.fromkeys(str(person) for person in people if person))
     if entry["set"] == "test":
