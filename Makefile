@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 LOCK = requirements.lock
+# By a path that type checkers follow, not by an import hook.
+EDITABLE = --config-settings editable_mode=compat -e .
 DEMO = --dataset demo --preset tiny --frames 6 --epochs 3
 
 .PHONY: demo test test-all test-io lint bench help clean
@@ -47,11 +49,11 @@ $(STAMP): pyproject.toml setup.py $(LOCK)
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
 	  uv pip install -q --python $(BIN)/python -r $(LOCK) && \
-	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	  uv pip install -q --python $(BIN)/python --no-deps $(EDITABLE); \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
 	  $(BIN)/python -m pip install -q -r $(LOCK) && \
-	  $(BIN)/python -m pip install -q --no-deps -e .; \
+	  $(BIN)/python -m pip install -q --no-deps $(EDITABLE); \
 	fi
 	@touch $@
 

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from sfcl_tf.detect import Detector
     from sfcl_tf.models import build_model, load_model
     from sfcl_tf.runs import Run, Selection
+    from sfcl_tf.system.errors import DataError, ModelError, SfclError, UsageError
     from sfcl_tf.workflow.calibrate import calibrate
     from sfcl_tf.workflow.compare import compare
     from sfcl_tf.workflow.configure import configure
-    from sfcl_tf.workflow.evaluate import evaluate
+    from sfcl_tf.workflow.evaluate import Choice, evaluate
     from sfcl_tf.workflow.export import export
     from sfcl_tf.workflow.prepare import prepare
-    from sfcl_tf.workflow.progress import Progress
+    from sfcl_tf.workflow.progress import Progress, TrainingHooks
     from sfcl_tf.workflow.sources import Sources
     from sfcl_tf.workflow.train import resume, train
 
@@ -30,11 +31,16 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Config": "config",
+    "DataError": "system.errors",
     "Detector": "detect",
+    "ModelError": "system.errors",
     "Progress": "workflow.progress",
     "Run": "runs",
     "Selection": "runs",
+    "SfclError": "system.errors",
     "Sources": "workflow.sources",
+    "TrainingHooks": "workflow.progress",
+    "UsageError": "system.errors",
     "build_model": "models",
     "configure": "workflow.configure",
     "load_config": "config",
@@ -42,6 +48,7 @@ _PUBLIC = {
 }
 # These load TensorFlow, whose start-up lines are kept quiet.
 _WORKFLOW = {
+    "Choice": "workflow.evaluate",
     "calibrate": "workflow.calibrate",
     "compare": "workflow.compare",
     "evaluate": "workflow.evaluate",
@@ -54,12 +61,18 @@ _MODULES = ("layers", "ops")
 _resolve = lazy(__name__, _PUBLIC | _WORKFLOW)
 
 __all__ = [
+    "Choice",
     "Config",
+    "DataError",
     "Detector",
+    "ModelError",
     "Progress",
     "Run",
     "Selection",
+    "SfclError",
     "Sources",
+    "TrainingHooks",
+    "UsageError",
     "__version__",
     "build_model",
     "calibrate",

@@ -17,6 +17,7 @@ from sfcl_tf.catalog.demo_film import film, make_person, photograph
 from sfcl_tf.catalog.demo_forgery import METHODS, forge
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.processes import end_if_unguarded, unguarded
 
 __all__ = ["METHODS", "DemoSettings", "make_demo"]
 
@@ -176,6 +177,7 @@ def _map(work: Callable, items: list, workers: int) -> Iterable:
     if workers <= 1:
         yield from map(work, items)
         return
+    end_if_unguarded()
     with concurrent.futures.ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -186,6 +188,8 @@ def _map(work: Callable, items: list, workers: int) -> Iterable:
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()
+        except concurrent.futures.BrokenExecutor as error:
+            raise unguarded("the end of one of them") from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

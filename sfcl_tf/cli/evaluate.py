@@ -20,6 +20,7 @@ from sfcl_tf.cli.console import console, percent, say
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.runs import Run, files
 from sfcl_tf.system.errors import SfclError, UsageError
+from sfcl_tf.system.quiet import import_tensorflow
 
 
 def add_arguments(parser):
@@ -89,6 +90,7 @@ def run(args):
 
 def _evaluate(args, run, sources):
     """Evaluates on each data set; one that cannot be read does not stop the others."""
+    import_tensorflow()
     from sfcl_tf.workflow.evaluate import pool, threshold_at, validation_scores
 
     # What it lacks is told before anything is scored.
@@ -146,13 +148,10 @@ def _print_threshold(point, rate):
 
 
 def _compare(args, first, second, sources):
-    from sfcl_tf.workflow.compare import compare
-    from sfcl_tf.workflow.evaluate import Choice
-
-    comparison = compare(
+    comparison = sfcl_tf.compare(
         first,
         second,
-        choices=[Choice(**choice) for choice in _choices(args)],
+        choices=[sfcl_tf.Choice(**choice) for choice in _choices(args)],
         split=args.split,
         sources=sources,
         progress=ConsoleProgress(),

@@ -2,7 +2,8 @@
 
 table3 and table4 train every row with several seeds and give mean and spread as
 Markdown, CSV and LaTeX; what is trained already is not trained again. figure1 and
-figure7 draw spectra of real and fake faces. The folder is RUNS/reproduce-<dataset>.
+figure7 draw spectra of real and fake faces. The folder is
+RUNS/reproduce-<dataset>-<preset>.
 
   sfcl reproduce table3 --dataset demo --preset tiny --seeds 2
   sfcl reproduce figure7 --dataset ff_c23 --data-root /data --frames 10

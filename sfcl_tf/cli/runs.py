@@ -10,7 +10,7 @@ from sfcl_tf.cli import options
 from sfcl_tf.cli.console import console, percent, say, table
 from sfcl_tf.evaluation.plots import plot_curves, save
 from sfcl_tf.runs import Run, files
-from sfcl_tf.system.errors import DataError, ModelError, UsageError
+from sfcl_tf.system.errors import DataError, ModelError, SfclError, UsageError
 from sfcl_tf.system.storage import is_remote, parse_location
 
 
@@ -42,9 +42,18 @@ def run(args):
             f"Expected runs in {folder}. Received: none. Make one by `sfcl train`, or "
             "name another folder by --runs."
         )
-    rows = [_read(path) for path in paths]
+    rows, unread = [], []
+    for path in paths:
+        try:
+            rows.append(_read(path))
+        except (SfclError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if args.run_dir:
+                raise
+            unread.append(f"Left out    {path}: {error}")
     rows.sort(key=lambda row: -1 if row["auc"] is None else row["auc"], reverse=True)
     console.print(_table(rows))
+    for line in unread:
+        say(line)
     if plot:
         _draw(rows, plot)
         say(f"Curves {plot}, {plot.with_suffix('.svg')}")

@@ -2,6 +2,7 @@
 
 from sfcl_tf.config.load import (
     RETIRED,
+    checked,
     load_config,
     override,
     read_config,
@@ -26,6 +27,7 @@ __all__ = [
     "ExportConfig",
     "ModelConfig",
     "TrainConfig",
+    "checked",
     "load_config",
     "override",
     "read_config",

@@ -36,8 +36,8 @@ def load_config(
     Args:
         preset: A key of `PRESETS`.
         card: `{"section.key": value}` that a data set's card recommends.
-        file: TOML with sections as in `Config`. A preset named in it under
-            `model.preset` is applied first.
+        file: TOML with sections as in `Config`. A preset named in it or in the
+            overrides under `model.preset` is the one that is applied, first.
         overrides: `"section.key=value"` strings, or pairs with a typed value.
 
     Raises:
@@ -51,25 +51,47 @@ def load_config(
     sections = _read_toml(file) if file else {}
     sections.pop("search", None)  # read by sfcl_tf.tuning.space
     loaded = _flatten(sections)
-    preset = loaded.get("model.preset", preset)
+    given = loaded | dict(as_pairs(overrides))
+    preset = given.get("model.preset", preset)
     if preset not in list(PRESETS):
         raise UsageError(
             f"Expected a preset of {', '.join(PRESETS)}. Received: {preset!r}."
         )
-    given = loaded | dict(map(_pair, overrides))
     made_for = MADE_FOR.get(str(given.get("model.name", "")), {}).get(preset, {})
     return _from_flat({**PRESETS[preset], **made_for, **(card or {}), **given})
 
 
 def read_config(path: Path | str) -> Config:
-    """Reads the merged `config.toml` of a run."""
-    return _from_flat(_flatten(_read_toml(path)))
+    """Reads the merged `config.toml` of a run.
+
+    Raises:
+        UsageError: If it cannot be read, or a value is not possible.
+    """
+    sections = _read_toml(path)
+    try:
+        return _from_flat(_flatten(sections))
+    except UsageError as error:
+        raise UsageError(f"In {path}: {error}") from error
+
+
+def checked(config: Config) -> Config:
+    """Returns a configuration that was made or changed in code, checked as if loaded.
+
+    Raises:
+        UsageError: If a value is not possible, or it is something else.
+    """
+    if not isinstance(config, Config):
+        raise UsageError(
+            "Expected a Config, as sfcl_tf.configure makes one of a data set and a "
+            f"preset. Received: {config!r}."
+        )
+    return _from_flat(_flatten(dataclasses.asdict(config)))
 
 
 def override(config: Config, overrides: Iterable[str | tuple[str, Any]]) -> Config:
     """Returns a configuration with some values changed, as `--set` gives them."""
     values = _flatten(dataclasses.asdict(config))
-    return _from_flat(values | dict(map(_pair, overrides)))
+    return _from_flat(values | dict(as_pairs(overrides)))
 
 
 def to_toml(config: Config) -> str:
@@ -82,7 +104,7 @@ def to_toml(config: Config) -> str:
 def _read_toml(path) -> dict:
     path = Path(path)
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"Expected a readable TOML file. Received: {path} ({error.strerror})."
@@ -101,6 +123,22 @@ def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
             )
         flat |= {f"{section}.{key}": value for key, value in entries.items()}
     return {key: value for key, value in flat.items() if key not in RETIRED}
+
+
+def as_pairs(
+    overrides: Iterable[str | tuple[str, Any]],
+) -> list[tuple[str, Any]]:
+    """Returns overrides as pairs of key and value.
+
+    Raises:
+        UsageError: If they are no list, or one is no override.
+    """
+    if isinstance(overrides, str | Mapping):
+        raise UsageError(
+            'Expected overrides as a list, such as ["train.epochs=3"]. Received: '
+            f"{overrides!r}."
+        )
+    return list(map(_pair, overrides))
 
 
 def _pair(override: str | tuple[str, Any]) -> tuple[str, Any]:

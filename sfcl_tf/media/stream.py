@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
-from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.portable import block_interrupts
-from sfcl_tf.system.processes import end_with_parent
+from sfcl_tf.system.processes import end_with_parent, unguarded
 
 Item = TypeVar("Item")
 _START = 120.0  # s that a process may take to begin
@@ -162,13 +162,13 @@ class StreamProcess:
                 process.start()
         except RuntimeError as error:  # this is itself a process that is to begin
             self._process = None
-            raise _unguarded("a process within it") from error
+            raise unguarded("a process within it") from error
         finally:
             child_end.close()
         if not self._is_ready(process):
             code = process.exitcode
             self.close()
-            raise _unguarded(f"its end before it began, exit code {code}")
+            raise unguarded(f"its end before it began, exit code {code}")
         return process
 
     def _is_ready(self, process):
@@ -190,14 +190,6 @@ class StreamProcess:
         self._process.join()
         self._connection.close()
         self._process = None
-
-
-def _unguarded(received):
-    return UsageError(
-        f"Expected a process that reads files. Received: {received}. A script that has "
-        'files read in a process of their own does so under `if __name__ == "__main__":'
-        "`, and lies in a file."
-    )
 
 
 def _serve(connection, beats, warm_up):

@@ -26,6 +26,7 @@ from sfcl_tf.records.workers import Engine, Task, run_inline
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import write_json
+from sfcl_tf.system.processes import end_if_unguarded
 from sfcl_tf.system.storage import is_remote, require_writable
 
 REPORT = "prepare_report.json"
@@ -193,6 +194,7 @@ def lock_folder(folder) -> Iterator[None]:
     Raises:
         DataError: If another preparation is at work there.
     """
+    end_if_unguarded()
     if is_remote(folder):
         yield
         return

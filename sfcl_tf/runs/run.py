@@ -40,6 +40,8 @@ class Run:
         folder: Path | None = None,
         save: Callable[[], None] = lambda: None,
     ):
+        if not isinstance(location, str | Path) and not is_remote(location):
+            raise UsageError(f"Expected the path of a run. Received: {location!r}.")
         self.location = (
             parse_location(location) if isinstance(location, str) else location
         )
@@ -128,9 +130,9 @@ class Run:
                     folder.rmdir()
 
     @classmethod
-    def newest(cls, runs: Path) -> "Run | None":
+    def newest(cls, runs: str | Path) -> "Run | None":
         """Returns the run of a folder that was finished last; `None` without one."""
-        folders = [path.parent for path in runs.glob(f"*/{files.MODEL}")]
+        folders = [path.parent for path in Path(runs).glob(f"*/{files.MODEL}")]
         folders = [folder for folder in folders if (folder / files.CONFIG).is_file()]
         if not folders:
             return None

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from sfcl_tf.system.errors import UsageError
 from sfcl_tf.system.portable import block_interrupts
 
 
@@ -48,9 +49,13 @@ def run_in_processes(
 
     Yields:
         An `Outcome` for each job, as they end.
+
+    Raises:
+        UsageError: If the processes do not come to life.
     """
     if not jobs:
         return
+    end_if_unguarded()
     pool = _pool(min(workers, len(jobs)), warm_up)
     try:
         with block_interrupts():
@@ -62,9 +67,32 @@ def run_in_processes(
             yield _outcome(future, indices.pop(future), timeout)
         pool.close()
         pool.join()
+    except concurrent.futures.BrokenExecutor as error:
+        raise unguarded("their end before they began") from error
     finally:
         pool.stop()
         pool.join()
+
+
+def end_if_unguarded() -> None:
+    """Ends a process in which a script without a main guard is imported.
+
+    It would do the script's work again, beside the process that it was to help.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(1)
+
+
+def unguarded(received: str) -> UsageError:
+    """Returns what to raise where processes end before they began.
+
+    Args:
+        received: What became of them.
+    """
+    return UsageError(
+        f"Expected other processes to do a part. Received: {received}. A script that "
+        'has them do so under `if __name__ == "__main__":`, and lies in a file.'
+    )
 
 
 class WorkerProcess:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sfcl_tf.catalog.cards import dataset_path, load_card
 from sfcl_tf.config import Config, load_config
+from sfcl_tf.config.load import as_pairs
 
 
 def configure(
@@ -32,7 +33,7 @@ def configure(
         >>> configure("demo", preset="tiny", overrides=["data.frames=6"]).data.frames
         6
     """
-    overrides = list(overrides)
+    overrides = as_pairs(overrides)
     if dataset is None:
         merged = load_config(preset=preset, file=file, overrides=overrides)
         dataset = merged.data.dataset

@@ -22,6 +22,12 @@ from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import Run, files
 from sfcl_tf.runs.selection import logged_digest
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.workflow.arguments import (
+    FACES,
+    require_one_of,
+    require_several,
+    require_split,
+)
 from sfcl_tf.workflow.prepare import ready_records
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
@@ -40,6 +46,9 @@ class Choice:
         boxes: A JSON of face boxes instead of a detector.
         methods: Manipulation methods.
         degrade: What is done to each face, such as `jpeg=50`.
+
+    Raises:
+        UsageError: If `faces` is another word, or a text stands for a list.
     """
 
     dataset: str | Path | None = None
@@ -48,6 +57,12 @@ class Choice:
     boxes: str | None = None
     methods: Sequence[str] | None = None
     degrade: Sequence[str] = ()
+
+    def __post_init__(self):
+        require_several("methods", self.methods)
+        require_several("degrade", self.degrade)
+        if self.faces is not None:
+            require_one_of("faces", self.faces, FACES)
 
     def of(self, own: DataConfig) -> DataConfig:
         """Returns a run's `DataConfig`, changed by what is chosen.
@@ -134,6 +149,7 @@ def evaluate(
         UsageError: If a value is out of range.
     """
     sources, progress = sources or Sources(), progress or Progress()
+    require_split(split)
     choice = Choice(dataset, frames, faces, boxes, methods, degrade)
     degradations = parse_degradations(degrade)
     with Run.open(run) as run:

@@ -9,13 +9,14 @@ from sfcl_tf.catalog.layouts import list_videos, require_splits
 from sfcl_tf.catalog.listing import SPLITS, Listing
 from sfcl_tf.check import check_prepared
 from sfcl_tf.check.findings import Finding, number
-from sfcl_tf.config import Config, DataConfig
+from sfcl_tf.config import Config, DataConfig, checked
 from sfcl_tf.faces.boxes import read_boxes
 from sfcl_tf.records.enrich import Enriched
 from sfcl_tf.records.enrich import enrich as enrich_records
 from sfcl_tf.records.manifest import Manifest, Settings
 from sfcl_tf.records.prepare import prepare as prepare_videos
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.workflow.arguments import require_several, require_split
 from sfcl_tf.workflow.progress import Progress, listed
 from sfcl_tf.workflow.sources import Sources, chosen, keep_out
 
@@ -47,6 +48,11 @@ def prepare(
         DataError: If the collection is not to be found, none of its files shows a
             face, or records cannot be written.
     """
+    config = checked(config)
+    if splits is not None:
+        require_several("splits", splits)
+        for split in splits:
+            require_split(split)
     sources, progress = sources or Sources(), progress or Progress()
     sources.require(config.data)
     listing = list_collection(config, sources, splits, limit, progress)
@@ -77,6 +83,8 @@ def enrich(
         UsageError: For an unknown feature.
         DataError: If there are no records.
     """
+    config = checked(config)
+    require_several("features", features)
     sources, progress = sources or Sources(), progress or Progress()
     manifest = sources.manifest(config.data)
     if manifest is None:

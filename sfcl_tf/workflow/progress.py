@@ -36,7 +36,7 @@ class Progress:
     """What the functions of `sfcl_tf.workflow` tell; each method does nothing here.
 
     Derive from it to see or to log what goes on. An error that a method raises ends
-    the work, as Ctrl-C would.
+    the work at once: a training goes on from its last checkpoint.
     """
 
     def say(self, text: str) -> None:

@@ -13,6 +13,7 @@ from sfcl_tf.config import Config, DataConfig
 from sfcl_tf.records.manifest import Manifest, Settings, read_manifest, records_folder
 from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.system.storage import is_remote, parse_location
+from sfcl_tf.workflow.arguments import require_one_of, require_several
 from sfcl_tf.workflow.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,9 +58,15 @@ class Sources:
     address: str | None = None
 
     def __post_init__(self):
-        if self.workers < 1:
+        require_several("roots", self.roots)
+        require_one_of("engine", self.engine, ("local", "ray"))
+        if type(self.workers) is not int or self.workers < 1:
             raise UsageError(
-                f"Expected --workers of at least 1. Received: {self.workers}."
+                f"Expected --workers of at least 1. Received: {self.workers!r}."
+            )
+        if not isinstance(self.records, str | Path) and not is_remote(self.records):
+            raise UsageError(
+                f"Expected a folder for records. Received: {self.records!r}."
             )
         if not self.timeout > 0:
             raise UsageError(f"Expected --timeout above 0. Received: {self.timeout:g}.")

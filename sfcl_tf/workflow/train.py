@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from sfcl_tf.catalog.cards import load_card
-from sfcl_tf.config import Config, override, to_toml
+from sfcl_tf.config import Config, checked, override, to_toml
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
@@ -98,6 +98,7 @@ def train(
         >>> config = sfcl_tf.configure("demo", preset="tiny")
         >>> run = sfcl_tf.train(config, name="mine")  # doctest: +SKIP
     """
+    config = checked(config)
     job = _job(sources, progress, devices, cluster_timeout, download, export)
     if len(job.cluster) > 1 and not name:
         raise UsageError(

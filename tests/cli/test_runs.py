@@ -40,6 +40,16 @@ def test_runs_are_listed_the_best_first(runs, capsys):
     assert any("epoch 1/2" in row for row in rows)
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(runs, fails, capsys):
+    (runs / "bad").mkdir()
+    (runs / "bad/config.toml").write_text('[train]\nepochs = "x"\n')
+    assert main(["runs"]) == 0
+    printed = capsys.readouterr().out
+    assert "81.25" in printed
+    assert "Left out    runs/bad: In runs/bad/config.toml: Expected" in printed
+    assert "runs/bad/config.toml: Expected" in fails(2, "runs", runs / "bad")
+
+
 def test_curves_are_drawn_over_one_another(runs, place, capsys):
     one, two = str(runs / "done"), str(runs / "half")
     assert main(["runs", one, two, "--plot", "c.png"]) == 0
