@@ -82,7 +82,9 @@ def scan(path: Path) -> tuple[VideoFacts, np.ndarray]:
                     hidden += 1
                     continue
                 stamps.append(_NO_STAMP if packet.pts is None else packet.pts)
-                order.append(stamps[-1] if packet.dts is None else packet.dts)
+                stamp = packet.pts if packet.dts is None else packet.dts
+                if stamp is not None:
+                    order.append(stamp)
         except av.FFmpegError:
             pass  # cut off: what was counted before is what there is
         context = stream.codec_context

@@ -10,6 +10,7 @@ from sfcl_tf.evaluation.compare import compare as compare_predictions
 from sfcl_tf.evaluation.plots_groups import plot_differences
 from sfcl_tf.evaluation.summary import write_results
 from sfcl_tf.runs import Run, files
+from sfcl_tf.workflow.arguments import require_split
 from sfcl_tf.workflow.evaluate import Choice, evaluate, scores_of
 from sfcl_tf.workflow.progress import Progress
 from sfcl_tf.workflow.sources import Sources
@@ -58,7 +59,9 @@ def compare(
     Raises:
         ModelError: If one is no finished run.
         DataError: If data is not to be found.
+        UsageError: If `split` is no split.
     """
+    require_split(split)
     sources, progress = sources or Sources(), progress or Progress()
     with Run.open(one) as one, Run.open(two) as two:
         comparisons = {}

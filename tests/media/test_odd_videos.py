@@ -16,7 +16,7 @@ ONE = 1 << 16  # of a display matrix
 
 
 @pytest.fixture(scope="module")
-def frames(noise):
+def frames():
     """75 frames, each of another grey, with a pattern that shows how it is turned."""
     pattern = np.zeros((64, 96, 3), np.uint8)
     pattern[:32, :48] = 100

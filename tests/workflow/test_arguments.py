@@ -38,6 +38,7 @@ def nowhere(tmp_path, monkeypatch):
         (lambda: sfcl_tf.prepare(CONFIG, splits="train"), r"write \['train'\]"),
         (lambda: sfcl_tf.prepare(CONFIG, splits=["tset"]), "split of train, val, test"),
         (lambda: sfcl_tf.evaluate("run", split="tset"), "split of train, val, test"),
+        (lambda: sfcl_tf.compare("a", "b", split="tset"), "split of train, val, test"),
         (lambda: sfcl_tf.evaluate("run", faces="x"), "faces of largest, all, full"),
         (lambda: sfcl_tf.evaluate("run", methods="Swap"), r"write \['Swap'\]"),
         (lambda: sfcl_tf.evaluate("run", degrade="jpeg=50"), r"write \['jpeg=50'\]"),

@@ -20,6 +20,7 @@ OPTIONS: dict = {}
 TEST_LIST = "List_of_testing_videos.txt"
 METHOD = "Celeb-synthesis"
 FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, METHOD: METHOD}
+_PUBLISHED = {name.lower(): name for name in FOLDERS}
 _HELD_OUT = 1 / 6
 
 
@@ -56,11 +57,10 @@ def _folders(root: Path) -> dict[str, Path]:
     """Returns where the videos of each published folder lie, in whatever case."""
     if not root.is_dir():
         return {}
-    published = {name.lower(): name for name in FOLDERS}
     found = {
-        published[path.name.lower()]: path
+        _PUBLISHED[path.name.lower()]: path
         for path in sorted(root.iterdir())
-        if path.name.lower() in published and path.is_dir()
+        if path.name.lower() in _PUBLISHED and path.is_dir()
     }
     return {
         name: path / "videos" if (path / "videos").is_dir() else path
@@ -78,13 +78,12 @@ def _test_list(root: Path) -> set[str]:
             f"({error.strerror}). It comes with the data set."
         ) from error
     names = set()
-    published = {name.lower(): name for name in FOLDERS}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         digit, _, name = line.strip().partition(" ")
         folder, _, file = plain(name).partition("/")
-        folder = published.get(folder.lower(), "")
+        folder = _PUBLISHED.get(folder.lower(), "")
         if not folder or not file or digit not in ("0", "1"):
             raise DataError(
                 f"Expected `1 Celeb-real/NAME.mp4` in line {number} of {path}. "
