@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import dlib
 
-from sfcl_tf.faces.finder import FaceFinder, overlap
+from sfcl_tf.faces.face import overlap
+from sfcl_tf.faces.hog import HogFinder
 
 SAME = 0.5
 
@@ -49,8 +50,8 @@ def main():
     plain_hog.detector = dlib.get_frontal_face_detector()
     finders = {
         "HOG, upsampled": plain_hog,
-        "for the largest face": FaceFinder(),
-        "for all faces": FaceFinder(thorough=True),
+        "for the largest face": HogFinder(),
+        "for all faces": HogFinder(thorough=True),
     }
     data = [*photographs(Path(media) / "faces_boxes")]
     count = sum(len(true) for _, true in data)

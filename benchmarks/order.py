@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.config import load_config
-from sfcl_tf.faces.finder import Face
+from sfcl_tf.faces.face import Face
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts

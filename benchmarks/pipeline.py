@@ -29,7 +29,7 @@ from timing import interleaved, report
 
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.config import AugmentConfig, load_config
-from sfcl_tf.faces.finder import Face
+from sfcl_tf.faces.face import Face
 from sfcl_tf.inputs.crop import crop_face, crop_square
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.inputs.preprocess import Preprocessor

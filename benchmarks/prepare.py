@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from sfcl_tf.catalog.cards import find_root, load_card
 from sfcl_tf.catalog.layouts import list_videos
-from sfcl_tf.faces.finder import area, overlap
+from sfcl_tf.faces.face import area, overlap
 from sfcl_tf.media.video import decode, evenly_spaced, scan
 from sfcl_tf.records.manifest import Settings
 from sfcl_tf.records.prepare_video import prepare_video

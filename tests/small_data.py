@@ -5,7 +5,7 @@ import numpy as np
 
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.config import load_config
-from sfcl_tf.faces.finder import Face
+from sfcl_tf.faces.face import Face
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts
 from sfcl_tf.records.manifest import Manifest, Settings

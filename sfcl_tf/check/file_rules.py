@@ -10,7 +10,7 @@ import numpy as np
 from sfcl_tf.check.collection import Collection
 from sfcl_tf.check.findings import Finding, Severity, number, share
 from sfcl_tf.check.survey import FileFacts, duplicate_groups
-from sfcl_tf.faces.finder import MIN_FACE
+from sfcl_tf.faces.face import MIN_FACE
 
 Facts = Sequence[FileFacts]
 

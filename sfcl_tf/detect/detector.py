@@ -27,7 +27,7 @@ from sfcl_tf.detect.samples import (
     warm_up,
 )
 from sfcl_tf.detect.verdict import Judgement
-from sfcl_tf.faces.finder import MIN_FACE
+from sfcl_tf.faces.face import MIN_FACE
 from sfcl_tf.faces.sampling import SamplingOptions
 from sfcl_tf.media.footage import local_path
 from sfcl_tf.media.stream import StalledError, StreamProcess, prefetch

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sfcl_tf.faces.finder import Box
+from sfcl_tf.faces.face import Box
 
 SCHEMA = 1
 """Version of the JSON; raised when a field changes its meaning or goes."""

@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sfcl_tf.faces.finder import Box, Face, FaceFinder, is_large
+from sfcl_tf.faces.face import Box, Face, is_large
+from sfcl_tf.faces.hog import HogFinder
 from sfcl_tf.faces.quality import Quality, measure
 from sfcl_tf.faces.region import context_region
 from sfcl_tf.faces.sampling import SamplingOptions
@@ -192,7 +193,7 @@ def _detected(picture: Picture, face: Face) -> DetectedFace:
         pixels = region
     confidence = face.confidence
     if math.isnan(confidence):
-        confidence = FaceFinder().confidence(picture, face.box)
+        confidence = HogFinder().confidence(picture, face.box)
     frontal = confidence >= _SURELY
     return DetectedFace(face.track, face.box, frontal, region, inner, measure(pixels))
 

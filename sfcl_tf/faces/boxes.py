@@ -10,7 +10,7 @@ of the upright frame, ends exclusive. Frames are sampled among those that have b
 import json
 from pathlib import Path
 
-from sfcl_tf.faces.finder import Box, Face, area, inside, overlap
+from sfcl_tf.faces.face import Box, Face, area, inside, overlap
 from sfcl_tf.system.errors import DataError
 
 FrameBoxes = dict[int, list[Box]]

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from sfcl_tf.faces.boxes import FrameBoxes, GivenFaces
-from sfcl_tf.faces.finder import MOST_FACES, Face, FaceFinder, FaceTracks, is_large
+from sfcl_tf.faces.face import Face, is_large
+from sfcl_tf.faces.hog import HogFinder
+from sfcl_tf.faces.tracks import MOST_FACES, FaceTracks
 from sfcl_tf.media.footage import Footage
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts, evenly_spaced
@@ -133,7 +135,7 @@ def sample_faces(
             that have some are sampled.
         neighbours: How many of the pictures after one of `frames` are tried while no
             face of at least `MIN_FACE` pixels is found.
-        thorough: See `FaceFinder`.
+        thorough: See `HogFinder`.
         patience: See `FaceTracks`.
         on_picture: Called with each picture that is decoded.
 
@@ -196,7 +198,7 @@ def _finder(faces, boxes, thorough, patience) -> Callable[[Picture], list[Face]]
         return lambda picture: given(picture.index, *picture.size)
     if faces == "full":
         return lambda picture: [Face((0, 0, *picture.size[::-1]), 0, True)]
-    return FaceTracks(FaceFinder(thorough), most, patience)
+    return FaceTracks(HogFinder(thorough), most, patience)
 
 
 def _at_rate(footage, fps, on_picture) -> Iterator[Picture]:

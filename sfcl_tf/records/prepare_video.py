@@ -10,7 +10,7 @@ from typing import Any
 
 from sfcl_tf.catalog.listing import Video
 from sfcl_tf.faces.boxes import FrameBoxes
-from sfcl_tf.faces.finder import MIN_FACE, is_large
+from sfcl_tf.faces.face import MIN_FACE, is_large
 from sfcl_tf.faces.sampling import FaceSample, sample_faces, sampled_frames
 from sfcl_tf.media.footage import Footage, open_footage, require_file
 from sfcl_tf.media.picture import Picture

@@ -67,7 +67,7 @@ def encode_record(picture, face, video, facts) -> bytes:
 
     Args:
         picture: The `sfcl_tf.media.picture.Picture` it was found in.
-        face: A `sfcl_tf.faces.finder.Face`.
+        face: A `sfcl_tf.faces.face.Face`.
         video: A `sfcl_tf.catalog.listing.Video`.
         facts: A `sfcl_tf.media.video.VideoFacts`.
 

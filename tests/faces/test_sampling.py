@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sfcl_tf.faces import sampling
-from sfcl_tf.faces.finder import Face
+from sfcl_tf.faces.face import Face
 from sfcl_tf.faces.sampling import SamplingOptions, sample_faces
 from sfcl_tf.media.footage import Footage, array_footage, local_path, open_footage
 from sfcl_tf.media.picture import Picture

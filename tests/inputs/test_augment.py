@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfcl_tf.config import AugmentConfig
-from sfcl_tf.faces.finder import MIN_FACE
+from sfcl_tf.faces.face import MIN_FACE
 from sfcl_tf.faces.region import context_region
 from sfcl_tf.inputs.augment import draw, vary_box, vary_crop
 from sfcl_tf.inputs.crop import crop_face

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfcl_tf.catalog.listing import Video
-from sfcl_tf.faces.finder import Face
+from sfcl_tf.faces.face import Face
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts
 from sfcl_tf.records.record import (

@@ -155,7 +155,7 @@ def test_the_command_line_tool_runs_every_signature(served, tmp_path):
 
 @pytest.mark.slow
 def test_real_crops_and_frames_have_keras_scores(served, media, face_crops, tmp_path):
-    from sfcl_tf.faces.finder import FaceFinder
+    from sfcl_tf.faces.hog import HogFinder
     from sfcl_tf.inputs.crop import crop_face
     from sfcl_tf.media.video import decode
 
@@ -164,7 +164,7 @@ def test_real_crops_and_frames_have_keras_scores(served, media, face_crops, tmp_
     frames, boxes, cut = [], [], []
     for path in sorted(media.glob("ff/**/videos/*.mp4")):
         frame = next(decode(path)).rgb()
-        found = FaceFinder()(frame)[:2]
+        found = HogFinder()(frame)[:2]
         frames.append(png(frame))
         boxes.append(found + [(-1, -1, -1, -1)] * (2 - len(found)))
         cut += [crop_face(frame, box).numpy() for box in found]

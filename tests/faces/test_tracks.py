@@ -1,37 +1,16 @@
-import xml.etree.ElementTree as ElementTree
-
 import cv2
 import numpy as np
 import pytest
 
-from sfcl_tf.faces.finder import FaceFinder, FaceTracks, area, inside, overlap
+from sfcl_tf.faces.face import overlap
+from sfcl_tf.faces.hog import HogFinder
+from sfcl_tf.faces.tracks import FaceTracks
 from sfcl_tf.media.picture import Picture
 
 
 @pytest.fixture(scope="module")
 def finder():
-    return FaceFinder()
-
-
-@pytest.fixture(scope="module")
-def photographs(media):
-    """dlib's photographs that are there: RGB image, true boxes by decreasing size."""
-    found = []
-    for path in sorted((media / "faces_boxes").glob("*.xml")):
-        for image in ElementTree.parse(path).getroot().iter("image"):  # noqa: S314
-            file = path.parent / image.get("file")
-            if file.is_file():
-                pixels = cv2.imread(str(file))[..., ::-1].copy()
-                boxes = [true_box(box) for box in image.iter("box")]
-                found.append((pixels, sorted(boxes, key=area, reverse=True)))
-    return found
-
-
-def true_box(element):
-    left, top, width, height = (
-        int(element.get(name)) for name in ("left", "top", "width", "height")
-    )
-    return left, top, left + width, top + height
+    return HogFinder()
 
 
 @pytest.fixture(scope="module")
@@ -52,53 +31,6 @@ def follow(finder):
         return faces[0] if faces else None
 
     return run
-
-
-def matched(boxes, found, least=0.5):
-    return sum(any(overlap(box, other) >= least for other in found) for box in boxes)
-
-
-def test_faces_of_80_pixels_are_found(finder, photographs):
-    large = hits = 0
-    for image, boxes in photographs:
-        boxes = [box for box in boxes if box[2] - box[0] >= 80]
-        large += len(boxes)
-        hits += matched(boxes, finder(image))
-    assert large == 5
-    assert hits >= 4  # measured: 5
-
-
-def test_small_frames_are_searched_enlarged_and_without_false_alarms(
-    finder, photographs
-):
-    true = hits = found = right = 0
-    for image, boxes in photographs:
-        boxes_found = finder(image)
-        true, found = true + len(boxes), found + len(boxes_found)
-        hits += matched(boxes, boxes_found)
-        right += matched(boxes_found, boxes, 0.3)
-    assert true == 43
-    assert hits >= 35  # measured: 38, down to 37 px
-    assert right == found
-
-
-def test_large_frames_are_searched_at_both_scales(finder, photographs):
-    for image, boxes in photographs:
-        image = cv2.resize(image, None, fx=4, fy=4)
-        boxes = [tuple(4 * edge for edge in box) for box in boxes]
-        found = finder(image)
-        assert found
-        assert matched(found, boxes) == len(found)
-        # The largest is there up to the 20 % by which dlib's scales differ.
-        assert area(found[0]) > 0.6 * area(boxes[0])
-
-
-def test_boxes_are_inside_the_frame_largest_first(finder, photographs):
-    for image, _ in photographs:
-        boxes = finder(image)
-        assert [area(box) for box in boxes] == sorted(map(area, boxes), reverse=True)
-        assert all(box == inside(box, *image.shape[:2]) for box in boxes)
-        assert all(isinstance(edge, int) for box in boxes for edge in box)
 
 
 def test_one_track_follows_a_moving_face(finder, follow, pan):
@@ -144,7 +76,7 @@ def test_blank_frame_shows_no_face_and_loses_the_track(finder, follow, pan):
 
 
 def test_all_faces_keep_their_tracks_and_new_ones_are_seen_within_a_second(pan):
-    tracks = FaceTracks(FaceFinder(thorough=True), most=10)
+    tracks = FaceTracks(HogFinder(thorough=True), most=10)
     one = np.zeros((300, 600, 3), np.uint8)
     one[:, :300] = pan[0]
     two = one.copy()
@@ -166,12 +98,6 @@ def test_all_faces_keep_their_tracks_and_new_ones_are_seen_within_a_second(pan):
 def test_change_of_frame_size_starts_anew(follow, pan):
     assert follow(pan[0], 0.0).track == 0
     assert follow(cv2.resize(pan[0], (450, 450)), 0.04).track == 1
-
-
-def test_overlap_is_intersection_over_union():
-    assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(50 / 150)
-    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
-    assert inside((-3, 5, 99, 12), 10, 20) == (0, 5, 20, 10)
 
 
 class Counted:
