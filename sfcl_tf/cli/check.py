@@ -123,6 +123,7 @@ def _show(args, config, sources):
             f"none. Prepare them first: sfcl prepare {args.dataset} --frames "
             f"{settings.frames}"
             + (f" --faces {settings.faces}" if settings.faces != "largest" else "")
+            + (f" --detector {settings.detector}" if settings.detector != "hog" else "")
         )
     import_tensorflow()
     from sfcl_tf.check.contact_sheet import contact_sheet

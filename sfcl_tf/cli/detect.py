@@ -50,6 +50,7 @@ def add_arguments(parser):
         default="all",
         help="of each picture (default: all)",
     )
+    options.add_detector(group, "yunet")
     group.add_argument(
         "--thorough",
         action="store_true",
@@ -87,11 +88,16 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the subcommand."""
-    from sfcl_tf.faces.sampling import SamplingOptions
+    from sfcl_tf.faces.sampling import DETECTOR, SamplingOptions
 
     _check(args)
     sampling = SamplingOptions(
-        args.fps, args.frames, args.faces, args.thorough, args.report
+        args.fps,
+        args.frames,
+        args.faces,
+        args.thorough,
+        args.detector or DETECTOR,
+        args.report,
     )
     files, others = _files(args)
     _folder(args)
@@ -197,6 +203,7 @@ def _examine_all(args, files, sampling, detector, display):
         "frames": sampling.frames,
         "faces": sampling.faces,
         "thorough": sampling.thorough,
+        "detector": sampling.detector,
     }
     results, known = [], 0
     with contextlib.ExitStack() as stack:

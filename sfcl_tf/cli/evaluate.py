@@ -131,6 +131,7 @@ def _choices(args):
         "frames": args.frames,
         "faces": args.faces,
         "boxes": args.boxes,
+        "detector": args.detector,
         "methods": options.methods(args),
         "degrade": tuple(args.degrade),
     }

@@ -69,6 +69,7 @@ def add_preparation(parser, timeout=6 * 3600):
         help="follow the largest face, or all; full: the picture is a face crop "
         "already (default: largest)",
     )
+    add_detector(group, "hog, as in the paper")
     group.add_argument(
         "--boxes", metavar="JSON", help="face boxes to take instead of detecting them"
     )
@@ -77,6 +78,16 @@ def add_preparation(parser, timeout=6 * 3600):
         metavar="A,B",
         help="manipulation methods to take, such as Deepfakes,FaceShifter (default: "
         "those of the card)",
+    )
+
+
+def add_detector(group, default):
+    """Adds what finds faces; `default` tells which one does if none is named."""
+    group.add_argument(
+        "--detector",
+        choices=("hog", "yunet"),
+        help="what finds faces; yunet sees those turned away, tilted, covered or small "
+        f"too (default: {default})",
     )
 
 
@@ -183,6 +194,7 @@ def prepared(args) -> list[tuple[str, object]]:
         ("data.frames", args.frames),
         ("data.faces", args.faces),
         ("data.boxes", args.boxes),
+        ("data.detector", args.detector),
         ("data.methods", methods(args)),
     ]
 

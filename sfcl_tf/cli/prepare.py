@@ -96,5 +96,6 @@ def _print_plan(data, sources, listing):
             counts = (len(part.videos) - fakes, fakes, waiting)
             shown.add_row(split, *map(str, counts))
     console.print(shown)
-    say(f"At most {settings.frames} frames of each, faces: {settings.faces}.")
+    by = f" by {settings.detector}" if settings.detector != "hog" else ""
+    say(f"At most {settings.frames} frames of each, faces: {settings.faces}{by}.")
     say(f"Into {sources.folder(data)}")

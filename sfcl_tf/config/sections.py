@@ -61,6 +61,7 @@ class DataConfig:
     # Of each video, evenly spaced over what decodes.
     frames: Annotated[int, Within(1, 10**6)] = 270
     faces: Literal["largest", "all", "full"] = "largest"
+    detector: Literal["hog", "yunet"] = "hog"  # of faces; see sfcl_tf.faces.finder
     boxes: str = ""  # a JSON of face boxes instead of a detector
     # Side of the crop, in sides of the face's square box.
     margin: Annotated[float, Within(1, 1.6)] = 1.3

@@ -28,7 +28,7 @@ from sfcl_tf.detect.samples import (
 )
 from sfcl_tf.detect.verdict import Judgement
 from sfcl_tf.faces.face import MIN_FACE
-from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.faces.sampling import DETECTOR, SamplingOptions
 from sfcl_tf.media.footage import local_path
 from sfcl_tf.media.stream import StalledError, StreamProcess, prefetch
 from sfcl_tf.system.errors import DataError, ModelError, UsageError
@@ -163,6 +163,7 @@ class Detector:
         frames: int | None = ...,
         faces: str = ...,
         thorough: bool = ...,
+        detector: str = ...,
     ) -> Result: ...
 
     @overload
@@ -174,6 +175,7 @@ class Detector:
         frames: int | None = ...,
         faces: str = ...,
         thorough: bool = ...,
+        detector: str = ...,
     ) -> list[Result]: ...
 
     def predict(
@@ -184,6 +186,7 @@ class Detector:
         frames: int | None = None,
         faces: str = "all",
         thorough: bool = False,
+        detector: str = DETECTOR,
     ) -> Result | list[Result]:
         """Scores a file or an array, or several.
 
@@ -194,6 +197,7 @@ class Detector:
             frames: Pictures of a video, evenly spaced.
             faces: `"all"`, or `"largest"` of each picture.
             thorough: Whether small faces beside large ones are looked for as well.
+            detector: What finds faces, `"yunet"` or `"hog"`.
 
         Returns:
             A result; of several, a list in their order, in which a file that cannot
@@ -205,8 +209,15 @@ class Detector:
             UsageError: If an argument is wrong.
         """
         if isinstance(source, Source | bytes) or not isinstance(source, Iterable):
-            return self.examine(source, SamplingOptions(fps, frames, faces, thorough))
-        options = {"fps": fps, "frames": frames, "faces": faces, "thorough": thorough}
+            sampling = SamplingOptions(fps, frames, faces, thorough, detector)
+            return self.examine(source, sampling)
+        options = {
+            "fps": fps,
+            "frames": frames,
+            "faces": faces,
+            "thorough": thorough,
+            "detector": detector,
+        }
         return list(self.results(source, **options))
 
     def results(self, sources: Iterable[Source], **options) -> Iterator[Result]:

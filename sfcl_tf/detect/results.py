@@ -20,7 +20,7 @@ FLAGS = {
     "small": "smaller than the training faces",
     "blurred": "less sharp than the training faces",
     "dark": "darker than the training faces",
-    "profile": "turned away or partly hidden: the frontal detector is not sure",
+    "profile": "turned away, tilted or partly hidden: the frontal detector is not sure",
     "heavy_compression": "less detailed, or of a higher crf, than the training faces",
 }
 """What a face may be on which the training data says little."""

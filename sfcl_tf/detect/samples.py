@@ -25,7 +25,7 @@ from sfcl_tf.system.errors import DataError
 
 _PREVIEW = 640  # longer side in pixels
 _PREVIEW_QUALITY = 80
-# Score of the frontal detector below which a face is turned away or partly hidden.
+# Score of the frontal detector below which a face is turned away, tilted or hidden.
 _SURELY = 0.2
 
 

@@ -20,7 +20,7 @@ BASELINE = "efficientnet_b4"
 # Which records there are is compared by their digests; B4 reads no DCT. The others
 # change the order, the speed or the noise of a training, not the experiment.
 _ANOTHER_MATTER = {
-    "data": "dataset methods frames faces boxes dct_channels parallel_calls",
+    "data": "dataset methods frames faces boxes detector dct_channels parallel_calls",
     "augment": "",
     "train": "seed deterministic precision checkpoint_steps histograms",
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from sfcl_tf.faces.boxes import FrameBoxes, GivenFaces
 from sfcl_tf.faces.face import Face, is_large
-from sfcl_tf.faces.hog import HogFinder
+from sfcl_tf.faces.finder import face_finder, require_finder
 from sfcl_tf.faces.tracks import MOST_FACES, FaceTracks
 from sfcl_tf.media.footage import Footage
 from sfcl_tf.media.picture import Picture
@@ -20,6 +20,9 @@ from sfcl_tf.system.errors import UsageError
 
 FPS = 2.0
 """Pictures sampled a second, unless told otherwise."""
+
+DETECTOR = "yunet"
+"""What finds faces in files that somebody asks about, unless told otherwise."""
 
 LEAST = 8
 """Pictures sampled of a clip so short that these were fewer."""
@@ -41,6 +44,7 @@ class SamplingOptions:
         thorough: Whether small faces beside large ones are looked for as well; takes
             several times as long. Without it, those of a sixth of the picture's
             height on are found, and smaller ones where there are no such.
+        detector: What finds faces, a key of `sfcl_tf.faces.finder.FINDERS`.
         previews: Whether small copies of the pictures are wanted.
 
     Raises:
@@ -51,6 +55,7 @@ class SamplingOptions:
     frames: int | None = None
     faces: str = "all"
     thorough: bool = False
+    detector: str = DETECTOR
     previews: bool = False
 
     def __post_init__(self):
@@ -70,6 +75,7 @@ class SamplingOptions:
             raise UsageError(
                 f'Expected faces of "largest" or "all". Received: {self.faces!r}.'
             )
+        require_finder(self.detector)
 
     def samples(
         self, footage: Footage, on_picture: Callable[[Picture], None] | None = None
@@ -83,6 +89,7 @@ class SamplingOptions:
             frames=frames,
             fps=fps,
             faces=self.faces,
+            detector=self.detector,
             thorough=self.thorough,
             patience=_PATIENCE,
             on_picture=on_picture,
@@ -119,6 +126,7 @@ def sample_faces(
     faces: str = "all",
     boxes: FrameBoxes | None = None,
     neighbours: int = 0,
+    detector: str = "hog",
     thorough: bool = False,
     patience: float = 0.0,
     on_picture: Callable[[Picture], None] | None = None,
@@ -135,7 +143,8 @@ def sample_faces(
             that have some are sampled.
         neighbours: How many of the pictures after one of `frames` are tried while no
             face of at least `MIN_FACE` pixels is found.
-        thorough: See `HogFinder`.
+        detector: A key of `sfcl_tf.faces.finder.FINDERS`.
+        thorough: See `FaceFinder`.
         patience: See `FaceTracks`.
         on_picture: Called with each picture that is decoded.
 
@@ -144,6 +153,7 @@ def sample_faces(
 
     Raises:
         DataError: If the file cannot be decoded.
+        ModelError: If the detector's weights are not installed.
         ValueError: If both or none of `frames` and `fps` are given, or one is not
             positive.
     """
@@ -153,7 +163,7 @@ def sample_faces(
             f"Expected either `frames` or `fps`, above 0. Received: frames={frames}, "
             f"fps={fps}."
         )
-    find = _finder(faces, boxes, thorough, patience)
+    find = _finder(faces, boxes, detector, thorough, patience)
     on_picture = on_picture or (lambda picture: None)
     if frames is None:
         for picture in _at_rate(footage, fps, on_picture):
@@ -191,14 +201,16 @@ def sampled_frames(
     return usable[evenly_spaced(stamps[usable], count)].tolist()
 
 
-def _finder(faces, boxes, thorough, patience) -> Callable[[Picture], list[Face]]:
+def _finder(
+    faces, boxes, detector, thorough, patience
+) -> Callable[[Picture], list[Face]]:
     most = MOST_FACES if faces == "all" else 1
     if boxes is not None:
         given = GivenFaces(boxes, most)
         return lambda picture: given(picture.index, *picture.size)
     if faces == "full":
         return lambda picture: [Face((0, 0, *picture.size[::-1]), 0, True)]
-    return FaceTracks(HogFinder(thorough), most, patience)
+    return FaceTracks(face_finder(detector, thorough), most, patience)
 
 
 def _at_rate(footage, fps, on_picture) -> Iterator[Picture]:

@@ -7,7 +7,7 @@ import dlib
 import numpy as np
 
 from sfcl_tf.faces.face import Box, Face, area, best, inside
-from sfcl_tf.faces.hog import HogFinder
+from sfcl_tf.faces.finder import FaceFinder
 from sfcl_tf.media.picture import Picture
 
 MOST_FACES = 100
@@ -54,7 +54,7 @@ class FaceTracks:
             many seconds while that finds nothing. 0: all are full.
     """
 
-    def __init__(self, finder: HogFinder, most: int = 1, patience: float = 0.0):
+    def __init__(self, finder: FaceFinder, most: int = 1, patience: float = 0.0):
         self._finder = finder
         self._most = most
         self._patience = patience

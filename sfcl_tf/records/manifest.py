@@ -15,10 +15,11 @@ from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import write_json
 from sfcl_tf.system.storage import explain_access_errors
 
-DETECTOR = "dlib-hog-2"
 MANIFEST = "manifest.json"
 SCHEMA = 1
 """Version of the record; raised when a feature changes."""
+# Versions of the face detectors; changed when they find other boxes.
+_DETECTORS = {"hog": "dlib-hog-2", "yunet": "yunet-2023mar-1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Settings:
         faces: `largest` follows the largest face; `all` every face; `full` takes
             the whole picture for one.
         boxes: Digest of a file of boxes that replaces the detector; else empty.
+        detector: Of faces, `hog` or `yunet`.
     """
 
     frames: int
     faces: Literal["largest", "all", "full"] = "largest"
     boxes: str = ""
+    detector: Literal["hog", "yunet"] = "hog"
 
     @classmethod
     def of(cls, data: DataConfig) -> "Settings":
@@ -53,7 +56,7 @@ class Settings:
                     f"({error.strerror}). Give the file by --boxes."
                 ) from error
             boxes = hashlib.sha256(content).hexdigest()[:16]
-        return cls(data.frames, data.faces, boxes)
+        return cls(data.frames, data.faces, boxes, data.detector)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,8 +189,8 @@ def fingerprint(card: Card, settings: Settings) -> str:
     values = {
         "schema": SCHEMA,
         "context": CONTEXT,
-        "detector": DETECTOR,
         **dataclasses.asdict(settings),
+        "detector": _DETECTORS[settings.detector],
         **record_settings(card),
     }
     text = json.dumps(values, sort_keys=True)

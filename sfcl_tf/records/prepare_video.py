@@ -201,6 +201,7 @@ class _Pass:
             faces=settings.faces,
             boxes=boxes,
             neighbours=_NEIGHBOURS if boxes is None else 0,
+            detector=settings.detector,
             thorough=settings.faces == "all",
             on_picture=self._check,
         )

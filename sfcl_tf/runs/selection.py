@@ -32,6 +32,7 @@ class Selection:
         boxes: Digest of the file of boxes that replaced the detector; else empty.
         methods: Manipulation methods, sorted; empty for all of the data set's.
         degraded: What was done to each face, such as `jpeg=50`; empty for nothing.
+        detector: What found the faces, `hog` or `yunet`.
     """
 
     card: str
@@ -42,6 +43,7 @@ class Selection:
     boxes: str = ""
     methods: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    detector: str = "hog"
 
     @classmethod
     def of(
@@ -103,6 +105,8 @@ class Selection:
         parts.append(str(self.frames))
         if self.faces != "largest":
             parts.append(f"faces-{self.faces}")
+        if self.detector != "hog":
+            parts.append(f"faces-by-{self.detector}")
         if self.methods:
             parts.append(_methods_slug(self.methods))
         parts += [each.replace("=", "-") for each in self.degraded]
@@ -116,8 +120,11 @@ class Selection:
     def attributes(self) -> dict[str, Any]:
         """Returns the attributes by name."""
         values = dataclasses.asdict(self)
-        if not self.degraded:  # as files have it from before it was known
+        # As files have it from before these were known.
+        if not self.degraded:
             del values["degraded"]
+        if self.detector == "hog":
+            del values["detector"]
         return values
 
     @property
@@ -128,6 +135,8 @@ class Selection:
             parts.append({"all": "all faces", "full": "full frames"}[self.faces])
         if self.boxes:
             parts.append(f"boxes {self.boxes[:8]}")
+        if self.detector != "hog":
+            parts.append(f"faces by {self.detector}")
         if self.fingerprint:
             parts.append(f"records {self.fingerprint}")
         if self.methods:

@@ -23,7 +23,7 @@ import grpc
 import numpy as np
 
 from sfcl_tf.faces.region import context_region
-from sfcl_tf.faces.sampling import SamplingOptions
+from sfcl_tf.faces.sampling import DETECTOR, SamplingOptions
 from sfcl_tf.media.footage import array_footage, local_path, open_footage
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.serving.names import MODEL_NAME
@@ -195,6 +195,7 @@ class Client:
         frames: int | None = None,
         faces: str = "all",
         thorough: bool = False,
+        detector: str = DETECTOR,
     ) -> Iterator[FaceScore]:
         """Finds faces and yields their scores, in order, as they come.
 
@@ -208,6 +209,7 @@ class Client:
             frames: Pictures of a video, evenly spaced.
             faces: `"all"`, or `"largest"` of each picture.
             thorough: Whether small faces beside large ones are looked for as well.
+            detector: What finds faces, `"yunet"` or `"hog"`.
 
         Yields:
             A `FaceScore` for each face.
@@ -217,7 +219,7 @@ class Client:
             ServerError: If the server does not answer.
             UsageError: If an argument is wrong.
         """
-        options = SamplingOptions(fps, frames, faces, thorough)
+        options = SamplingOptions(fps, frames, faces, thorough, detector)
         single = not isinstance(source, Iterable) or isinstance(
             source, str | bytes | Path | np.ndarray
         )

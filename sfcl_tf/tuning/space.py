@@ -18,7 +18,14 @@ _EXAMPLE = (
     "[search.model]\nhcma_dim = {choices = [64, 128]}"
 )
 # They decide what is prepared, which is done once.
-_FIXED = ("data.dataset", "data.methods", "data.frames", "data.faces", "data.boxes")
+_FIXED = (
+    "data.dataset",
+    "data.methods",
+    "data.frames",
+    "data.faces",
+    "data.boxes",
+    "data.detector",
+)
 
 DEFAULT: dict[str, dict[str, Any]] = {
     "train.learning_rate": {"low": 1e-4, "high": 3e-3, "log": True},

@@ -17,6 +17,7 @@ from sfcl_tf.evaluation.scoring import describe, draw, result_name
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
 from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.evaluation.summary import write_results
+from sfcl_tf.faces.finder import require_finder
 from sfcl_tf.inputs.degrade import parse_degradations
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import Run, files
@@ -44,17 +45,20 @@ class Choice:
         frames: Frames of each video.
         faces: `"largest"`, `"all"` or `"full"`.
         boxes: A JSON of face boxes instead of a detector.
+        detector: Of faces, `"hog"` or `"yunet"`.
         methods: Manipulation methods.
         degrade: What is done to each face, such as `jpeg=50`.
 
     Raises:
-        UsageError: If `faces` is another word, or a text stands for a list.
+        UsageError: If `faces` or `detector` is another word, or a text stands for a
+            list.
     """
 
     dataset: str | Path | None = None
     frames: int | None = None
     faces: str | None = None
     boxes: str | None = None
+    detector: str | None = None
     methods: Sequence[str] | None = None
     degrade: Sequence[str] = ()
 
@@ -63,6 +67,8 @@ class Choice:
         require_several("degrade", self.degrade)
         if self.faces is not None:
             require_one_of("faces", self.faces, FACES)
+        if self.detector is not None:
+            require_finder(self.detector)
 
     def of(self, own: DataConfig) -> DataConfig:
         """Returns a run's `DataConfig`, changed by what is chosen.
@@ -76,7 +82,7 @@ class Choice:
             )
         given: dict[str, Any] = {
             name: value
-            for name in ("frames", "faces", "boxes")
+            for name in ("frames", "faces", "boxes", "detector")
             if (value := getattr(self, name)) is not None
         }
         if self.methods is not None:
@@ -117,6 +123,7 @@ def evaluate(
     frames: int | None = None,
     faces: str | None = None,
     boxes: str | None = None,
+    detector: str | None = None,
     methods: Sequence[str] | None = None,
     degrade: Sequence[str] = (),
     sources: Sources | None = None,
@@ -134,6 +141,7 @@ def evaluate(
         frames: Frames of each video; by default the run's, as all that follows.
         faces: `"largest"`, `"all"` or `"full"`.
         boxes: A JSON of face boxes instead of a detector.
+        detector: What finds the faces, `"hog"` or `"yunet"`.
         methods: Manipulation methods.
         degrade: What is done to each face before it is scored, such as `jpeg=50` or
             `blur=2`: see `sfcl_tf.inputs.degrade`. The records stay as they are.
@@ -150,7 +158,7 @@ def evaluate(
     """
     sources, progress = sources or Sources(), progress or Progress()
     require_split(split)
-    choice = Choice(dataset, frames, faces, boxes, methods, degrade)
+    choice = Choice(dataset, frames, faces, boxes, detector, methods, degrade)
     degradations = parse_degradations(degrade)
     with Run.open(run) as run:
         config, data = run.config, choice.of(run.config.data)

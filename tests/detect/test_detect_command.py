@@ -10,6 +10,8 @@ import shutil
 import signal
 import time
 
+import cv2
+import keras
 import numpy as np
 import pytest
 from bad_files import damaged_videos, images, mutated, originals
@@ -17,6 +19,7 @@ from bad_files import damaged_videos, images, mutated, originals
 from sfcl_tf.cli import main
 from sfcl_tf.detect import Detector, Result
 from sfcl_tf.evaluation import Calibration
+from sfcl_tf.evaluation.thresholds import Thresholds
 
 FUZZED = int(os.environ.get("SFCL_FUZZ", "12"))
 
@@ -26,8 +29,8 @@ def detect(run, capsys, tmp_path, monkeypatch):
     """A function that runs the command on the small run: code, output, errors."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*paths, engine="tensorflow"):
-        argv = ["detect", *map(str, paths), "--model", str(run), "--engine", engine]
+    def call(*paths, engine="tensorflow", model=run):
+        argv = ["detect", *map(str, paths), "--model", str(model), "--engine", engine]
         code = main(argv)
         return code, *capsys.readouterr()
 
@@ -105,7 +108,14 @@ def test_damaged_and_strange_files_stop_no_other(
         assert "\n" not in each.reason
 
 
-def test_mutated_files_neither_hang_nor_crash(detect, tmp_path, write_clip):
+def test_mutated_files_neither_hang_nor_crash_and_are_not_called_real(
+    detect, run, tmp_path, write_clip
+):
+    """A model that calls everything real is stopped by what the decoder reports."""
+    shutil.copytree(run, tmp_path / "lenient", ignore=shutil.ignore_patterns("eng*"))
+    (tmp_path / "lenient/reference.json").unlink()
+    lenient = Calibration(levels=(Thresholds(0.98, 0.99),), calibrated=True)
+    lenient.write(tmp_path / "lenient")
     good = originals(tmp_path, write_clip)
     rng = np.random.default_rng(1)
     folder = tmp_path / "files"
@@ -114,13 +124,40 @@ def test_mutated_files_neither_hang_nor_crash(detect, tmp_path, write_clip):
         original = good[n % len(good)]
         name = folder / f"{n:04d}{original.suffix}"
         name.write_bytes(mutated(original.read_bytes(), rng))
-    code, out, _ = detect(folder, "--frames", "3", "--format", "jsonl")
-    statuses = [each.status for each in lines(out)]
-    print({status: statuses.count(status) for status in sorted(set(statuses))})
-    assert len(statuses) == FUZZED
-    assert set(statuses) <= {"ok", "no_face", "unreadable", "stalled"}
-    assert {"ok", "unreadable"} <= set(statuses)
+    code, out, _ = detect(
+        folder, "--frames", "3", "--format", "jsonl", model=tmp_path / "lenient"
+    )
+    found = lines(out)
+    kinds = [(each.status, each.verdict, each.damaged > 0) for each in found]
+    print({kind: kinds.count(kind) for kind in sorted(set(kinds))})
+    assert len(found) == FUZZED
+    statuses = {each.status for each in found}
+    assert {"ok", "unreadable"} <= statuses
+    assert statuses <= {"ok", "no_face", "unreadable", "stalled"}
     assert code == 3
+    assert ("ok", "real", False) in kinds
+    assert ("ok", "real", True) not in kinds
+
+
+@pytest.mark.parametrize("kind", ["foreshortened", "on its side", "half covered"])
+def test_a_face_that_is_no_frontal_one_is_found_and_flagged(
+    detect, tmp_path, astronaut, kind
+):
+    views = {
+        # As wide as a head turned by 64 degrees.
+        "foreshortened": cv2.resize(astronaut, (131, 300)),
+        "on its side": np.rot90(astronaut),
+        "half covered": np.concatenate(
+            [astronaut[:, :160], np.full_like(astronaut[:, 160:], 110)], axis=1
+        ),
+    }
+    keras.utils.save_img(tmp_path / "a.png", views[kind], scale=False)
+    code, out, _ = detect("a.png", "--format", "jsonl", "--detector", "hog")
+    assert (code, lines(out)[0].status) == (5, "no_face")
+    code, out, _ = detect("a.png", "--format", "jsonl")
+    (found,) = lines(out)
+    assert (code, found.status, found.verdict) == (0, "ok", "uncertain")
+    assert "profile" in found.tracks[0].moments[0].flags
 
 
 def test_a_list_comes_from_the_standard_input(detect, clips, monkeypatch):

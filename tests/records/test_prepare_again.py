@@ -104,11 +104,14 @@ def test_fingerprint_tells_settings_and_data_sets_apart():
         (c23, Settings(9)),
         (c23, Settings(8, "all")),
         (c23, Settings(8, boxes="0123")),
+        (c23, Settings(8, detector="yunet")),
         (c40, Settings(8)),
         (load_card("celebdf_v2"), Settings(8)),
     ]
     assert len({fingerprint(*one) for one in wanted}) == len(wanted)
     assert fingerprint(load_card("ff_c23"), Settings(8)) == fingerprint(*wanted[0])
+    # Of records that were made when there was one detector.
+    assert fingerprint(*wanted[0]) == "1248ef8f"
 
 
 def test_split_without_any_face_is_an_error_where_it_is_needed(

@@ -7,7 +7,7 @@ import pytest
 from sfcl_tf.cli import main
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.config import DataConfig
-from sfcl_tf.records.manifest import Settings, fingerprint
+from sfcl_tf.records.manifest import Settings, fingerprint, read_manifest
 from sfcl_tf.workflow.prepare import ready_records
 from sfcl_tf.workflow.sources import Sources
 
@@ -48,6 +48,21 @@ def test_records_of_a_collection_that_is_gone_are_used(copy, command, tmp_path, 
     assert after.videos == before.videos
     assert "collection not found; using records" in capsys.readouterr().out
     assert main(["prepare", "demo", "--data-root", str(copy.root)]) == 3
+
+
+def test_another_detector_has_records_of_its_own(copy, command, card, tmp_path):
+    command("--split", "val")
+    out = command("--split", "val", "--detector", "yunet", "--dry-run")
+    assert "At most 2 frames of each, faces: largest by yunet." in out
+    command("--split", "val", "--detector", "yunet")
+    folder = tmp_path / f"records/demo-{fingerprint(card, Settings(2))}"
+    other = fingerprint(card, Settings(2, detector="yunet"))
+    assert sorted(path.name for path in folder.parent.iterdir()) == sorted(
+        [folder.name, f"demo-{other}"]
+    )
+    manifest = read_manifest(folder.with_name(f"demo-{other}"))
+    assert manifest.settings.detector == "yunet"
+    assert manifest.coverage()["frames_with_face"] == 2
 
 
 def test_dry_run_tells_what_is_to_do_and_does_nothing(copy, command, tmp_path):

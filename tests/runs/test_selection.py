@@ -39,6 +39,10 @@ def manifest(tmp_path, card="ff_c23", settings=None, methods=()):
         ),
         (Selection("celebdf_v2", "", "test", 50), "celebdf_v2_test_50"),
         (Selection("mine", "0a1b2c3d", "test", 4), "mine-0a1b2c3d_test_4"),
+        (
+            Selection("ff_c23", "", "test", 4, detector="yunet"),
+            "ff_c23_test_4_faces-by-yunet",
+        ),
     ],
 )
 def test_files_are_named_by_what_is_scored(selection, name):
@@ -47,14 +51,20 @@ def test_files_are_named_by_what_is_scored(selection, name):
 
 def test_no_two_selections_share_a_name():
     methods = [(), ("a",), ("b",), ("a", "b"), ("a+b",), ("faces-all",), ("a/b",)]
-    methods += [("a b",), ("é",), ("ë",), tuple(f"{n:040}" for n in range(9))]
+    methods += [
+        ("yunet",),
+        ("a b",),
+        ("é",),
+        ("ë",),
+        tuple(f"{n:040}" for n in range(9)),
+    ]
     faces = ("largest", "all", "full")
     boxes = ("", "0123456789abcdef")
     grid = itertools.product(("ff_c23", "dfdc"), ("val", "test"), (4, 5))
     found = [
-        Selection(card, "", split, frames, face, box, chosen)
-        for (card, split, frames), face, box, chosen in itertools.product(
-            grid, faces, boxes, methods
+        Selection(card, "", split, frames, face, box, chosen, detector=detector)
+        for (card, split, frames), face, box, chosen, detector in itertools.product(
+            grid, faces, boxes, methods, ("hog", "yunet")
         )
     ]
     names = [selection.name(FF) for selection in found]
@@ -72,6 +82,7 @@ def test_a_runs_own_data_is_known_by_all_that_decides_its_faces(tmp_path):
         manifest(tmp_path, settings=Settings(5)),
         manifest(tmp_path, settings=Settings(4, "all")),
         manifest(tmp_path, settings=Settings(4, boxes="01")),
+        manifest(tmp_path, settings=Settings(4, detector="yunet")),
         manifest(tmp_path, methods=("Deepfakes",)),
     ]
     for other in others:
