@@ -12,6 +12,9 @@ from sfcl_tf.check.findings import Finding, Severity, number, share
 from sfcl_tf.check.survey import FileFacts, duplicate_groups
 from sfcl_tf.faces.face import MIN_FACE
 
+# Kinds of images that keep what a video decodes to; others are encoded again.
+_LOSSLESS = ("bmp", "png", "ppm", "tiff")
+
 Facts = Sequence[FileFacts]
 
 
@@ -106,10 +109,12 @@ def compression(collection: Collection, facts: Facts) -> Iterator[Finding]:
 
 
 def pixel_formats(collection: Collection, facts: Facts) -> Iterator[Finding]:
-    """The format of pixels against that of the card."""
+    """The format of pixels against that of the card; frames kept losslessly pass."""
     wanted = collection.card.pixel_format
     videos = [f for f in facts if not f.problem and not f.video.is_image]
-    wrong = [f for f in videos if f.pixel_format != wanted]
+    wrong = [
+        f for f in videos if f.pixel_format != wanted and f.container not in _LOSSLESS
+    ]
     if wanted and wrong:
         yield Finding(
             "pixel_format_differs",

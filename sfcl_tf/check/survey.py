@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.catalog.listing import Video
+from sfcl_tf.media.frames import frame_files
+from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.processes import run_in_processes
 
 _DIGEST_BYTES = 1 << 20
@@ -117,10 +119,13 @@ def inspect_file(video: Video) -> FileFacts:
 
     values: dict[str, Any] = {}
     try:
-        values["size"] = video.path.stat().st_size
+        values["size"] = _size(video.path)
         values["fully_hashed"] = values["size"] <= 2 * _DIGEST_BYTES
         values["digest"] = _digest(video.path, ends=True) if values["size"] else ""
-        values |= _image(video.path) if is_still(video.path) else _video(video.path)
+        if video.path.is_dir():
+            values |= _frames(video.path)
+        else:
+            values |= _image(video.path) if is_still(video.path) else _video(video.path)
     except Exception as error:  # damaged files raise whatever a decoder meets
         values["problem"] = str(error) or type(error).__name__
     return FileFacts(video, **values)
@@ -128,7 +133,13 @@ def inspect_file(video: Video) -> FileFacts:
 
 def _digest(path: Path, ends: bool = False) -> str:
     """Returns a digest of a whole file; or of its size and ends, where it is large."""
-    size = path.stat().st_size
+    size = _size(path)
+    if path.is_dir():
+        files = frame_files(path)
+        several = hashlib.sha256(f"frames of {size}:".encode())
+        for each in {files[0]: 0, files[-1]: 0} if ends else files:
+            several.update(_digest(each).encode())
+        return several.hexdigest()
     with path.open("rb") as file:
         if not ends or size <= 2 * _DIGEST_BYTES:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -139,11 +150,25 @@ def _digest(path: Path, ends: bool = False) -> str:
         return digest.hexdigest()
 
 
+def _size(path: Path) -> int:
+    """Returns the bytes of a file, or of a folder's frames."""
+    files = frame_files(path) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
+def _frames(path: Path) -> dict:
+    files = frame_files(path)
+    if not files:
+        raise DataError(
+            f"Expected the frames of a video. Received: no image in {path}."
+        )
+    return _image(files[0]) | {"frames": len(files)}
+
+
 def _video(path: Path) -> dict:
     import av
 
     from sfcl_tf.media.video import decode, scan
-    from sfcl_tf.system.errors import DataError
 
     facts, _ = scan(path)
     first = next(decode(path), None)

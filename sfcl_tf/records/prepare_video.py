@@ -12,7 +12,8 @@ from sfcl_tf.catalog.listing import Video
 from sfcl_tf.faces.boxes import FrameBoxes
 from sfcl_tf.faces.face import MIN_FACE, is_large
 from sfcl_tf.faces.sampling import FaceSample, sample_faces, sampled_frames
-from sfcl_tf.media.footage import Footage, open_footage, require_file
+from sfcl_tf.media.footage import Footage, require_file
+from sfcl_tf.media.frames import frame_files, open_collected
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.records.manifest import Settings
 from sfcl_tf.system.errors import DataError
@@ -159,7 +160,7 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
     """Writes the shard; returns what the report is to say of it."""
     from sfcl_tf.records.record import write_shard
 
-    footage = open_footage(video.path)
+    footage = open_collected(video.path)
     report = dataclasses.asdict(footage.facts)
     report["crf"] = None if math.isnan(report["crf"]) else report["crf"]
     for strict in (True, False):
@@ -241,7 +242,14 @@ class _Pass:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    """Returns a file's size, and the digest of its first 64 KiB."""
+    """Returns a file's size, and the digest of its first 64 KiB.
+
+    Of a folder of frames, of the names and sizes of all.
+    """
+    if path.is_dir():
+        sizes = [(file.name, file.stat().st_size) for file in frame_files(path)]
+        names = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+        return {"bytes": sum(size for _, size in sizes), "sha256_head": names}
     require_file(path)
     with path.open("rb") as file:
         head = hashlib.sha256(file.read(_DIGEST_BYTES)).hexdigest()

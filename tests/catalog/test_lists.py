@@ -120,3 +120,97 @@ def test_folders_are_read_in_any_case_and_with_other_words_for_val(tmp_path):
         "d.avif": ("test", 1, "fake"),
     }
     assert not listing.unlisted
+
+
+def frames_of(root, *folders, count=3):
+    for folder in folders:
+        touch(root, *(f"{folder}/{number}.png" for number in range(count)))
+
+
+@pytest.mark.parametrize("kind", ["images", "frames"])
+def test_frames_stand_for_faceforensics_videos(tmp_path, kind):
+    frames_of(
+        tmp_path,
+        f"original_sequences/youtube/c23/{kind}/071",
+        f"manipulated_sequences/Deepfakes/c23/{kind}/071_054",
+    )
+    listing = list_videos(load_card("ff_c23"), tmp_path)
+    assert {v.video_id: (v.split, v.label) for v in listing.videos} == {
+        "ff_c23/real/071": ("train", 0),
+        "ff_c23/Deepfakes/071_054": ("train", 1),
+    }
+
+
+def test_faceforensics_videos_go_before_their_frames(tmp_path):
+    touch(tmp_path, "original_sequences/youtube/c23/videos/071.mp4")
+    frames_of(tmp_path, "original_sequences/youtube/c23/frames/054")
+    (tmp_path / "manipulated_sequences/Deepfakes/c23/videos").mkdir(parents=True)
+    frames_of(tmp_path, "manipulated_sequences/Deepfakes/c23/frames/071_054")
+    listing = list_videos(load_card("ff_c23"), tmp_path)
+    assert [v.video_id for v in listing.videos] == [
+        "ff_c23/real/071",
+        "ff_c23/Deepfakes/071_054",
+    ]
+
+
+def test_flat_faceforensics_is_read(tmp_path):
+    touch(tmp_path, "original/071.mp4", "FaceSwap/071_054.mp4", "csv/FaceSwap.csv")
+    listing = list_videos(
+        load_card("ff_c23"), find_root(load_card("ff_c23"), [tmp_path])
+    )
+    assert {v.video_id: (v.split, v.label) for v in listing.videos} == {
+        "ff_c23/real/071": ("train", 0),
+        "ff_c23/FaceSwap/071_054": ("train", 1),
+    }
+
+
+def test_stray_files_of_faceforensics_are_told(tmp_path):
+    touch(
+        tmp_path,
+        "original_sequences/youtube/c23/videos/071.mp4",
+        "original_sequences/youtube/c23/videos/071 (1).mp4",
+        "original_sequences/youtube/c23/videos/notes.txt",
+        "original_sequences/youtube/c23/videos/.DS_Store",
+    )
+    listing = list_videos(load_card("ff_c23"), tmp_path)
+    assert [v.video_id for v in listing.videos] == ["ff_c23/real/071"]
+    assert {path.name for path in listing.unlisted} == {"071 (1).mp4", "notes.txt"}
+
+
+def dfdc_part(folder, **originals):
+    touch(folder, *(f"{name}.mp4" for name in originals))
+    values = {
+        f"{name}.mp4": {"label": "FAKE", "original": f"{original}.mp4"}
+        if original
+        else {"label": "REAL"}
+        for name, original in originals.items()
+    }
+    (folder / "metadata.json").write_text(json.dumps(values))
+
+
+def test_sample_of_dfdc_is_read_and_its_unlabelled_test_set_left_aside(tmp_path):
+    fakes = {f"f{number}": f"r{number}" for number in range(40)}
+    reals = dict.fromkeys(fakes.values())
+    dfdc_part(tmp_path / "train_sample_videos", **fakes, **reals)
+    touch(tmp_path, "test_videos/t.mp4")
+    listing = list_videos(load_card("dfdc"), find_root(load_card("dfdc"), [tmp_path]))
+    splits = {v.path.stem: v.split for v in listing.videos}
+    assert len(splits) == 80
+    assert all(splits[fake] == splits[real] for fake, real in fakes.items())
+    assert 4 <= list(splits.values()).count("val") <= 28
+    assert [path.name for path in listing.unlisted] == ["test_videos"]
+
+
+def test_parts_of_dfdc_go_before_the_sample_and_may_be_nested(tmp_path):
+    dfdc_part(tmp_path / "dfdc_train_part_00/dfdc_train_part_00", a=None)
+    dfdc_part(tmp_path / "dfdc_train_part_46", b=None)
+    dfdc_part(tmp_path / "train_sample_videos", a=None)
+    touch(tmp_path, "test_videos/t.mp4")
+    (tmp_path / "test_videos/labels.csv").write_text("filename,label\nt.mp4,1\n")
+    listing = list_videos(load_card("dfdc"), tmp_path)
+    assert {v.video_id: v.split for v in listing.videos} == {
+        "dfdc/dfdc_train_part_00/a": "train",
+        "dfdc/dfdc_train_part_46/b": "val",
+        "dfdc/test/t": "test",
+    }
+    assert [path.name for path in listing.unlisted] == ["train_sample_videos"]

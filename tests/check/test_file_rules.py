@@ -76,6 +76,19 @@ def test_compression_that_the_card_denies_is_an_error(told, facts):
     assert (unknown.severity, unknown.details) == ("info", ("real/c.mp4",))
 
 
+def test_frames_in_png_pass_for_the_video_and_those_in_jpeg_do_not(told, facts):
+    kinds = {"real/a": "png", "real/b": "jpeg"}
+    (found,) = told(
+        file_rules.pixel_formats,
+        *(
+            facts(place, container=kind, pixel_format=f"{kind}-rgb")
+            for place, kind in kinds.items()
+        ),
+        card={"pixel_format": "yuv444p"},
+    )
+    assert found.details == ("real/b: jpeg-rgb",)
+
+
 def test_pixel_format_that_the_card_denies_is_an_error(told, facts):
     (found,) = told(
         file_rules.pixel_formats,

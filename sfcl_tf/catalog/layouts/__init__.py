@@ -99,9 +99,12 @@ def require_splits(card, listing: Listing, splits: Sequence[str]) -> None:
 
 
 def present(named) -> Listing:
-    """Divides named videos into those that are there and those that are not."""
+    """Divides named videos into those that are there and those that are not.
+
+    A folder stands for the video of which it holds the frames.
+    """
     named = tuple(named)
-    here = {video.video_id for video in named if video.path.is_file()}
+    here = {video.video_id for video in named if video.path.exists()}
     return Listing(
         tuple(video for video in named if video.video_id in here),
         tuple(video for video in named if video.video_id not in here),

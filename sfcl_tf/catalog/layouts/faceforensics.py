@@ -3,6 +3,11 @@
     original_sequences/youtube/c23/videos/000.mp4
     manipulated_sequences/Deepfakes/c23/videos/000_003.mp4
 
+Frames in place of videos are read as well (`.../c23/images/000/0000.png`, or `frames`,
+as the authors' script and DeepfakeBench write them), and the flat form that goes round
+at Kaggle (`original/000.mp4`, `Deepfakes/000_003.mp4`), which does not tell its
+compression: `sfcl check` looks at it.
+
 `FaceShifter` and `DeepFakeDetection` are read where they are asked for. The latter
 has films of actors (`original_sequences/actors`) and no official split: all of it
 is for testing.
@@ -18,6 +23,8 @@ from sfcl_tf.catalog.listing import REAL, SPLITS, Listing, Video
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import DataError, UsageError
 
+REALS, FLAT_REALS = "original_sequences/youtube", "original"
+_FRAMES = ("images", "frames")
 OPTIONS = {"compression": (), "methods": (), "splits": "faceforensics"}
 ACTORS = "DeepFakeDetection"
 ALL_METHODS = (
@@ -41,7 +48,7 @@ def matches(folder: Path, card) -> bool:
     return any(
         (folder / part).is_dir()
         for part in ("original_sequences", "manipulated_sequences")
-    )
+    ) or _is_flat(folder)
 
 
 def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
@@ -53,7 +60,16 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
             f"Expected methods of {', '.join(ALL_METHODS)}. Received: "
             f"{', '.join(unknown)}."
         )
-    return present([*_pairs(card, root, methods), *_actors(card, root, methods)])
+    named = [*_pairs(card, root, methods), *_actors(card, root, methods)]
+    known = {video.path for video in named}
+    stray = (
+        path
+        for folder in dict.fromkeys(path.parent for path in known)
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path not in known and not path.name.startswith(".")
+    )
+    return dataclasses.replace(present(named), unlisted=tuple(stray))
 
 
 def _pairs(card, root, methods) -> Iterator[Video]:
@@ -67,38 +83,58 @@ def _pairs(card, root, methods) -> Iterator[Video]:
     for split in SPLITS:
         for a, b in json.loads((lists / f"{split}.json").read_text("utf-8")):
             for identity in (a, b):
-                path = _folder(card, root, "original_sequences/youtube")
-                yield _video(card, path / f"{identity}.mp4", split, REAL, identity)
+                path = _file(_folder(card, root, REALS), identity)
+                yield _video(card, path, split, REAL, identity)
             for method in methods:
                 if method == ACTORS:
                     continue
-                path = _folder(card, root, f"manipulated_sequences/{method}")
+                folder = _folder(card, root, f"manipulated_sequences/{method}")
                 for target, source in ((a, b), (b, a)):
-                    file = path / f"{target}_{source}.mp4"
-                    yield _video(card, file, split, method, target, source)
+                    path = _file(folder, f"{target}_{source}")
+                    yield _video(card, path, split, method, target, source)
 
 
 def _actors(card, root, methods) -> Iterator[Video]:
     if ACTORS not in methods:
         return
     reals = _folder(card, root, "original_sequences/actors")
-    for path in sorted(reals.glob("*.mp4")):
+    for path in _films(reals):
         real = _video(card, path, "test", REAL, f"actor{path.stem.split('__')[0]}")
         yield dataclasses.replace(real, only_with=ACTORS)
-    for path in sorted(
-        _folder(card, root, f"manipulated_sequences/{ACTORS}").glob("*")
-    ):
-        if path.suffix == ".mp4":
-            people = path.stem.split("__")[0].split("_")
-            yield _video(card, path, "test", ACTORS, *(f"actor{p}" for p in people))
+    for path in _films(_folder(card, root, f"manipulated_sequences/{ACTORS}")):
+        people = path.stem.split("__")[0].split("_")
+        yield _video(card, path, "test", ACTORS, *(f"actor{p}" for p in people))
+
+
+def _films(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*" if folder.name in _FRAMES else "*.mp4"))
+
+
+def _is_flat(root: Path) -> bool:
+    """Tells whether the folders of methods lie side by side."""
+    return (root / FLAT_REALS).is_dir() and any(
+        (root / method).is_dir() for method in ALL_METHODS
+    )
 
 
 def _folder(card, root, part) -> Path:
-    """Returns a sequence's videos; of several names of a level, the one there is."""
-    folders = [root / part / level / "videos" for level in card.options["compression"]]
-    return next((folder for folder in folders if folder.is_dir()), folders[0])
+    """Returns where a sequence's videos, or their frames, lie.
+
+    Of several names of a level, the one there is; videos before frames.
+    """
+    levels = [root / part / level for level in card.options["compression"]]
+    folders = [level / kind for kind in ("videos", *_FRAMES) for level in levels]
+    if _is_flat(root):
+        name = FLAT_REALS if part == REALS else part.rpartition("/")[2]
+        folders.append(root / name)
+    filled = (f for f in folders if f.is_dir() and next(f.iterdir(), None))
+    return next(filled, folders[0])
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / (name if folder.name in _FRAMES else f"{name}.mp4")
 
 
 def _video(card, path, split, method, *sources) -> Video:
-    video_id = f"{card.name}/{method}/{path.stem}"
+    video_id = f"{card.name}/{method}/{path.name.removesuffix('.mp4')}"
     return Video(video_id, path, split, int(method != REAL), method, sources)
