@@ -125,7 +125,7 @@ def test_an_old_export_answers_what_it_answered():
 @pytest.mark.parametrize("path", [RUN, EXPORT], ids=["run", "export"])
 def test_what_was_detected_is_detected(path):
     pytest.importorskip("skimage")
-    found = detect(Detector.load(path, "tensorflow"))
+    found = detect(Detector.load(path, "tensorflow"), detector="hog")
     check_same(found, SCORES["detected"][str(path)])
 
 
@@ -135,7 +135,7 @@ def test_an_old_export_is_served():
     from serving import servers
 
     with servers.dev_server(EXPORT.parent) as server:
-        found = detect(Detector.connect(server.address))
+        found = detect(Detector.connect(server.address), detector="hog")
     told = SCORES["detected"][str(EXPORT)]
     check_same(found, told | {"model": f"{server.address}/sfcl"})
 
