@@ -166,7 +166,8 @@ def require_settings(folder: Path, config: Config) -> None:
     state = _read(folder)
     if not state:
         return
-    saved, own = state["config"], _settings(config)
+    # A setting that there was not yet was as it is by default.
+    saved, own = _settings(Config()) | state["config"], _settings(config)
     other = [
         key
         for key in sorted(saved | own)

@@ -206,17 +206,17 @@ def answers(export, records):
     }
 
 
-def detect(detector, **options):
+def detect(model, **options):
     """Returns what a detector finds in a picture of a face.
 
     Args:
-        detector: A `sfcl_tf.Detector`.
+        model: A `sfcl_tf.Detector`.
         **options: What asks a later version for what was the default in this one.
     """
     from skimage.data import astronaut
 
     cv2.imwrite("face.png", astronaut()[:300, 60:360, ::-1])
-    return dataclasses.asdict(detector.predict("face.png", **options))
+    return dataclasses.asdict(model.predict("face.png", **options))
 
 
 def make_sfcl_hcmf(folder, records):
