@@ -105,6 +105,7 @@ def main():
     if not media:
         print("Faces: skipped, for SFCL_TEST_MEDIA names no photographs.")
         return 0
+    cv2.setNumThreads(1)  # as in the processes of preparation, and as dlib has it
     finders = {
         "HOG, upsampled": PlainHog(),
         "hog": face_finder("hog"),

@@ -6,6 +6,7 @@ ambiguous is refused, with the line and what was probably meant.
 """
 
 import csv
+import json
 import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,6 +50,64 @@ def split_of(text: str) -> str | None:
 def plain(path: str) -> str:
     """Returns a path in its plain form, in which it is the same wherever it stands."""
     return posixpath.normpath(path.strip())
+
+
+def require_below(name: str, path: Path) -> str:
+    """Returns the plain form of a name that a published list gives.
+
+    Raises:
+        DataError: If it leads out of the list's own folder.
+    """
+    name = plain(name)
+    if name.startswith(("/", "..")) or "\\" in name:
+        raise DataError(
+            f"Expected names of files below {path.parent} in {path}. Received: "
+            f"{name!r}. Get the list again from the authors."
+        )
+    return name
+
+
+def read_entries(path: Path, form: str) -> dict[str, dict[str, str]]:
+    """Reads a published list in JSON: an object of text by the name of a file.
+
+    Args:
+        path: The list.
+        form: What an entry looks like, for messages.
+
+    Returns:
+        Each entry by the plain form of its name; what is no text or whole number is
+        left out.
+
+    Raises:
+        DataError: If it is otherwise, names a file twice, or one that is not below its
+            folder.
+        OSError: If it cannot be read.
+    """
+    expected = f"Expected {form} in {path}. Received: "
+    try:
+        pairs = json.loads(read_text(path), object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{expected}{error}.") from error
+    # An empty object is an empty list, too.
+    if not isinstance(pairs, list) or not all(isinstance(p, tuple) for p in pairs):
+        raise DataError(f"{expected}no object by file.")
+    entries: dict[str, dict[str, str]] = {}
+    for given, values in pairs:
+        name = require_below(given, path)
+        if name in entries:
+            raise DataError(f"{expected}{name!r} twice.")
+        if not isinstance(values, list) or not all(
+            isinstance(pair, tuple) for pair in values
+        ):
+            raise DataError(f"{expected}something else for {name!r}.")
+        entries[name] = {
+            key: str(value)
+            for key, value in values
+            if isinstance(value, str | int) and not isinstance(value, bool)
+        }
+        if "label" not in entries[name]:
+            raise DataError(f"{expected}{name!r} without a label.")
+    return entries
 
 
 def read_text(path: Path) -> str:

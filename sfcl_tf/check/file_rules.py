@@ -113,7 +113,10 @@ def pixel_formats(collection: Collection, facts: Facts) -> Iterator[Finding]:
     wanted = collection.card.pixel_format
     videos = [f for f in facts if not f.problem and not f.video.is_image]
     wrong = [
-        f for f in videos if f.pixel_format != wanted and f.container not in _LOSSLESS
+        f
+        for f in videos
+        if f.pixel_format != wanted
+        and f.pixel_format.partition("-")[0] not in _LOSSLESS
     ]
     if wanted and wrong:
         yield Finding(

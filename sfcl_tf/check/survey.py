@@ -194,7 +194,7 @@ def _video(path: Path) -> dict:
 
 
 def _image(path: Path) -> dict:
-    from PIL import Image, JpegImagePlugin
+    from PIL import Image
 
     from sfcl_tf.media.images import read_image
 
@@ -212,9 +212,18 @@ def _image(path: Path) -> dict:
         tables = getattr(image, "quantization", None)
         if tables:  # what a detector of block DCT sees before anything else
             values["quantisation"] = round(sum(tables[0]) / 64, 1)
-            sampling = JpegImagePlugin.get_sampling(image)
-            values["pixel_format"] += " " + _SAMPLING.get(sampling, "other chroma")
+            values["pixel_format"] += f" {_chroma(image)}"
     return values
 
 
-_SAMPLING = {-1: "grey", 0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+def _chroma(image) -> str:
+    """Returns how a JPEG's chroma is sampled."""
+    factors = {tuple(layer[1:3]) for layer in image.layer}
+    if len(image.layer) == 1:
+        return "grey"
+    if len(factors) == 1:
+        return "4:4:4"
+    luma, *chroma = (layer[1:3] for layer in image.layer)
+    ratios = [(luma[0] / c[0], luma[1] / c[1]) for c in chroma[:2]]
+    known = {(2, 1): "4:2:2", (2, 2): "4:2:0"}
+    return known.get(ratios[0], "other chroma") if len({*ratios}) == 1 else "mixed"

@@ -3,6 +3,7 @@
 from sfcl_tf.config.load import (
     RETIRED,
     checked,
+    from_toml,
     load_config,
     override,
     read_config,
@@ -28,6 +29,7 @@ __all__ = [
     "ModelConfig",
     "TrainConfig",
     "checked",
+    "from_toml",
     "load_config",
     "override",
     "read_config",

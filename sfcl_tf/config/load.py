@@ -94,6 +94,15 @@ def override(config: Config, overrides: Iterable[str | tuple[str, Any]]) -> Conf
     return _from_flat(values | dict(as_pairs(overrides)))
 
 
+def from_toml(text: str) -> Config:
+    """Reads what `to_toml` wrote; what it lacks is as it is by default.
+
+    Raises:
+        UsageError: If a value is not possible.
+    """
+    return _from_flat(_flatten(tomllib.loads(text)))
+
+
 def to_toml(config: Config) -> str:
     """Returns the configuration as TOML; `load_config(file=...)` reads it back."""
     import tomli_w

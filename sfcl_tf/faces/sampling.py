@@ -16,7 +16,7 @@ from sfcl_tf.faces.tracks import MOST_FACES, FaceTracks
 from sfcl_tf.media.footage import Footage
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts, evenly_spaced
-from sfcl_tf.system.errors import UsageError
+from sfcl_tf.system.errors import DataError, UsageError
 
 FPS = 2.0
 """Pictures sampled a second, unless told otherwise."""
@@ -149,7 +149,8 @@ def sample_faces(
         on_picture: Called with each picture that is decoded.
 
     Yields:
-        A `FaceSample` for each picture wanted, with or without faces.
+        A `FaceSample` for each picture wanted, with or without faces. One that cannot
+        be read has none, and is counted in the footage's log.
 
     Raises:
         DataError: If the file cannot be decoded.
@@ -163,7 +164,15 @@ def sample_faces(
             f"Expected either `frames` or `fps`, above 0. Received: frames={frames}, "
             f"fps={fps}."
         )
-    find = _finder(faces, boxes, detector, thorough, patience)
+    finder = _finder(faces, boxes, detector, thorough, patience)
+
+    def find(picture: Picture) -> list[Face]:
+        try:
+            return finder(picture)
+        except DataError:
+            footage.log.unread += 1
+            return []
+
     on_picture = on_picture or (lambda picture: None)
     if frames is None:
         for picture in _at_rate(footage, fps, on_picture):

@@ -39,6 +39,7 @@ _LEAST, _SURE, _LEAST_AGAIN = 0.6, 0.9, 0.75
 _COARSE_SIDE = 640
 # At this one, the smallest that are of use have 24 in a picture of 1080 lines.
 _FINE_SIDE = 1024
+_LEAST_SIDE = 64
 _ENLARGED = 2.0
 _NEAR_FACE = 100
 _NEAR_MARGIN = 2.2
@@ -121,8 +122,11 @@ class YunetFinder:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         scaled = cv2.resize(np.ascontiguousarray(image), size, interpolation=method)
+        # Of less than 64 pixels a side OpenCV reads memory that is not the picture's.
+        more = [max(_LEAST_SIDE - side, 0) for side in size]
+        scaled = cv2.copyMakeBorder(scaled, 0, more[1], 0, more[0], cv2.BORDER_CONSTANT)
         network = _network(self._weights)
-        network.setInputSize(size)
+        network.setInputSize(scaled.shape[1::-1])
         _, rows = network.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))
         faces: _Faces = {}
         for row in [] if rows is None else rows[np.isfinite(rows).all(1)]:

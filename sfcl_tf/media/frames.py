@@ -13,6 +13,7 @@ from sfcl_tf.catalog.listing import IMAGE_SUFFIXES
 from sfcl_tf.media.footage import Footage, open_footage, require_file
 from sfcl_tf.media.images import read_image
 from sfcl_tf.media.picture import Picture
+from sfcl_tf.media.video import VideoFacts
 from sfcl_tf.system.errors import DataError
 
 
@@ -32,7 +33,8 @@ def open_collected(path: Path) -> Footage:
     """Opens what a collection has for a video: a file, or a folder of its frames.
 
     Nothing tells how far apart in time such frames are: they have no times, and the
-    detector looks at each that is sampled. Each is decoded when it is looked at.
+    detector looks at each that is sampled. Each is decoded when it is looked at: one
+    that cannot be read raises a `DataError` then.
 
     Raises:
         DataError: If it cannot be read.
@@ -44,10 +46,20 @@ def open_collected(path: Path) -> Footage:
         raise DataError(
             f"Expected the frames of a video. Received: no image in {path}."
         )
-    require_file(files[0])
-    facts, _ = read_image(files[0])
-    facts = dataclasses.replace(facts, frames=len(files))
+    facts = dataclasses.replace(_facts(files), frames=len(files))
     return Footage(facts, np.arange(len(files)), lambda: _pictures(files))
+
+
+def _facts(files: list[Path]) -> VideoFacts:
+    """Returns the facts of the first image that can be read."""
+    problem = None
+    for path in files:
+        try:
+            require_file(path)
+            return read_image(path)[0]
+        except DataError as error:
+            problem = problem or error
+    raise problem or DataError("no frames")
 
 
 class _Frame(Picture):

@@ -158,6 +158,7 @@ class DecodingLog:
     Attributes:
         failed: Packets that did not decode; what depends on them shows garbage, too.
         corrupt: Frames that the decoder says are patched up.
+        unread: Frames, of a folder of frames, that cannot be read.
         restarts: How often time stamps stepped back.
         interlaced: Frames of two fields of different moments.
         hdr: Its transfer function, where that is not one of ordinary video.
@@ -165,6 +166,7 @@ class DecodingLog:
 
     failed: int = 0
     corrupt: int = 0
+    unread: int = 0
     restarts: int = 0
     interlaced: int = 0
     hdr: str = ""

@@ -56,7 +56,10 @@ class Settings:
                     f"({error.strerror}). Give the file by --boxes."
                 ) from error
             boxes = hashlib.sha256(content).hexdigest()[:16]
-        return cls(data.frames, data.faces, boxes, data.detector)
+        # Nothing is detected where boxes are given or the picture is the face.
+        detects = not boxes and data.faces != "full"
+        detector = data.detector if detects else cls.detector
+        return cls(data.frames, data.faces, boxes, detector)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -173,6 +173,12 @@ def _write(video: Video, settings: Settings, boxes, shard: Path) -> dict[str, An
             report["reason"] = (
                 f"{len(footage.stamps)} of {footage.facts.frames} frames decode"
             )
+    unread = footage.log.unread
+    if unread and not report.get("reason"):
+        report["reason"] = (
+            f"{unread} of the {attempt.wanted} frames that were wanted, or of those "
+            "beside them, cannot be read"
+        )
     if not attempt.wanted:
         raise DataError(
             f"Expected frames in {video.path}. Received: none that "

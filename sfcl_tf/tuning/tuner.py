@@ -18,7 +18,7 @@ from keras_tuner.oracles import (
     RandomSearchOracle,
 )
 
-from sfcl_tf.config import Config, override, to_toml
+from sfcl_tf.config import Config, from_toml, override, to_toml
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import build_model
@@ -215,6 +215,8 @@ def require_same_search(folder: Path, config: Config, space: Space, algorithm: s
         write_text(path, json.dumps(mine, indent=1))
         return
     theirs = json.loads(path.read_text("utf-8"))
+    # With the settings that there were not yet when it was begun.
+    theirs["config"] = to_toml(from_toml(theirs["config"]))
     if other := [key for key in mine if mine[key] != theirs.get(key)]:
         raise UsageError(
             f"Expected the search that {folder} was begun with. Received another "

@@ -149,8 +149,18 @@ def test_faceforensics_videos_go_before_their_frames(tmp_path):
     listing = list_videos(load_card("ff_c23"), tmp_path)
     assert [v.video_id for v in listing.videos] == [
         "ff_c23/real/071",
+        "ff_c23/real/054",
         "ff_c23/Deepfakes/071_054",
     ]
+    assert listing.videos[0].path.suffix == ".mp4"
+    assert not listing.unlisted
+    frames_of(tmp_path, "original_sequences/youtube/c23/frames/071")
+    again = list_videos(load_card("ff_c23"), tmp_path)
+    assert again.videos == listing.videos
+    assert [p.as_posix()[-10:] for p in again.unlisted] == ["frames/071"]
+    (tmp_path / "original_sequences/youtube/c23/videos/054.mp4").touch()
+    again = list_videos(load_card("ff_c23"), tmp_path)
+    assert [p.as_posix()[-10:] for p in again.unlisted] == ["c23/frames"]
 
 
 def test_flat_faceforensics_is_read(tmp_path):
@@ -214,3 +224,41 @@ def test_parts_of_dfdc_go_before_the_sample_and_may_be_nested(tmp_path):
         "dfdc/test/t": "test",
     }
     assert [path.name for path in listing.unlisted] == ["train_sample_videos"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a.mp4": {"label": "REAL"}, "a.mp4": {"label": "FAKE"}}', "a.mp4' twice"),
+        ('{"../a.mp4": {"label": "REAL"}}', "below .* Received: '../a.mp4'"),
+        ('{"/a.mp4": {"label": "REAL"}}', "below .* Received: '/a.mp4'"),
+        ('{"a.mp4": "REAL"}', "something else for 'a.mp4'"),
+        ('{"a.mp4": {"split": "train"}}', "a.mp4' without a label"),
+        ('{"a.mp4": {"label": "MAYBE"}}', "the label 'MAYBE' of a.mp4"),
+        ("[]", "Received: none"),
+        ("[[1, 2]]", "no object by file"),
+        ("{" * 5000, "Received"),
+    ],
+)
+@pytest.mark.parametrize("card", ["dfdc", "dfdcp"])
+def test_published_lists_in_json_are_held_to_their_form(tmp_path, card, text, message):
+    lists = {"dfdc": "dfdc_train_part_0/metadata.json", "dfdcp": "dataset.json"}
+    touch(tmp_path, lists[card], "a.mp4", "dfdc_train_part_0/a.mp4")
+    (tmp_path / lists[card]).write_text(text)
+    with pytest.raises(DataError, match=message):
+        list_videos(load_card(card), tmp_path)
+
+
+def test_odd_facts_of_dfdc_are_no_obstacle(tmp_path):
+    touch(tmp_path, "dfdc_train_part_0/a.mp4", "dfdc_train_part_0/x.txt")
+    text = '{"a.mp4": {"label": "FAKE", "original": [1], "augmentations": []}}'
+    (tmp_path / "dfdc_train_part_0/metadata.json").write_text(text)
+    listing = list_videos(load_card("dfdc"), tmp_path)
+    assert listing.videos[0].sources == ("a",)
+    assert [path.name for path in listing.unlisted] == ["x.txt"]
+
+
+def test_a_sample_without_its_labels_is_named(tmp_path):
+    touch(tmp_path, "train_sample_videos/a.mp4")
+    with pytest.raises(DataError, match=r"metadata\.json in .*train_sample_videos"):
+        list_videos(load_card("dfdc"), tmp_path)

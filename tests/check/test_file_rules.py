@@ -80,10 +80,7 @@ def test_frames_in_png_pass_for_the_video_and_those_in_jpeg_do_not(told, facts):
     kinds = {"real/a": "png", "real/b": "jpeg"}
     (found,) = told(
         file_rules.pixel_formats,
-        *(
-            facts(place, container=kind, pixel_format=f"{kind}-rgb")
-            for place, kind in kinds.items()
-        ),
+        *(facts(place, pixel_format=f"{kind}-rgb") for place, kind in kinds.items()),
         card={"pixel_format": "yuv444p"},
     )
     assert found.details == ("real/b: jpeg-rgb",)

@@ -146,6 +146,17 @@ def test_odd_sizes_are_searched(find, shape):
     assert find(np.full((*shape, 3), 127, np.uint8)) == []
 
 
+@pytest.mark.parametrize("height", [1, 9, 31])
+def test_thin_pictures_are_seen_alike_again_and_again(find, portrait, height):
+    strip = portrait[0][100 : 100 + height]
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(12):
+        find(rng.integers(0, 255, (*rng.integers(64, 400, 2), 3), np.uint8))
+        seen.add(tuple(find(strip)))
+    assert len(seen) == 1
+
+
 def test_boxes_are_whole_and_inside_the_picture(find, portrait):
     image, box = portrait
     cut = image[:, (box[0] + box[2]) // 2 :]

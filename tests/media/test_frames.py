@@ -80,12 +80,22 @@ def test_frames_are_prepared_like_a_video_and_not_again(film, tmp_path):
     assert earlier_report(film, records) is None
 
 
-def test_one_damaged_frame_costs_its_video_alone_and_is_named(film, tmp_path):
-    (film.path / "4.png").write_bytes(b"damaged")
+@pytest.mark.parametrize("damaged", [0, 4])
+def test_a_damaged_frame_costs_itself_alone_and_is_counted(film, tmp_path, damaged):
+    (film.path / f"{damaged}.png").write_bytes(b"damaged")
+    (tmp_path / "train").mkdir()
+    report = prepare_video(film, tmp_path, Settings(frames=12))
+    assert (report["status"], report["records"]) == ("ok", 11)
+    assert "1 of the 12 frames" in report["reason"]
+
+
+def test_a_film_of_damaged_frames_is_unreadable(film, tmp_path):
+    for path in film.path.iterdir():
+        path.write_bytes(b"damaged")
     (tmp_path / "train").mkdir()
     report = prepare_video(film, tmp_path, Settings(frames=12))
     assert report["status"] == "unreadable"
-    assert "4.png" in report["reason"]
+    assert "0.png" in report["reason"]
 
 
 def test_frames_are_surveyed_like_a_video(film, tmp_path):

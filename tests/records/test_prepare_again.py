@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from sfcl_tf.catalog.cards import load_card
+from sfcl_tf.config import DataConfig
 from sfcl_tf.records.manifest import Settings, fingerprint, read_manifest
 from sfcl_tf.records.workers import process_pool
 from sfcl_tf.system.errors import DataError
@@ -112,6 +113,14 @@ def test_fingerprint_tells_settings_and_data_sets_apart():
     assert fingerprint(load_card("ff_c23"), Settings(8)) == fingerprint(*wanted[0])
     # Of records that were made when there was one detector.
     assert fingerprint(*wanted[0]) == "1248ef8f"
+
+
+def test_a_detector_that_is_not_asked_makes_no_other_records(tmp_path):
+    (tmp_path / "boxes.json").write_text("{}")
+    for changes in ({"faces": "full"}, {"boxes": str(tmp_path / "boxes.json")}):
+        one = DataConfig(dataset="demo", **changes)
+        other = DataConfig(dataset="demo", detector="yunet", **changes)
+        assert Settings.of(one) == Settings.of(other)
 
 
 def test_split_without_any_face_is_an_error_where_it_is_needed(

@@ -89,6 +89,11 @@ def test_another_search_under_the_same_name_is_told(tmp_path):
     config, space = small_config(), Space({"model.dropout": {"low": 0.0, "high": 0.5}})
     require_same_search(tmp_path / "s", config, space, "random")
     require_same_search(tmp_path / "s", config, space, "random")
+    path = tmp_path / "s" / "search.json"
+    known = path.read_text()
+    assert r"detector = \"hog\"\n" in known
+    path.write_text(known.replace(r"detector = \"hog\"\n", ""))
+    require_same_search(tmp_path / "s", config, space, "random")
     with pytest.raises(UsageError, match="Received another algorithm"):
         require_same_search(tmp_path / "s", config, space, "bayesian")
 

@@ -84,7 +84,7 @@ def _test_list(root: Path) -> set[str]:
         digit, _, name = line.strip().partition(" ")
         folder, _, file = plain(name).partition("/")
         folder = _PUBLISHED.get(folder.lower(), "")
-        if not folder or not file or digit not in ("0", "1"):
+        if not folder or not file or "/" in file or digit not in ("0", "1"):
             raise DataError(
                 f"Expected `1 Celeb-real/NAME.mp4` in line {number} of {path}. "
                 f"Received: {line!r}."

@@ -13,14 +13,19 @@ is the test set if it has a `labels.csv`, for without one nobody knows its label
 """
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sfcl_tf.catalog.layouts import present
-from sfcl_tf.catalog.listing import REAL, VIDEO_SUFFIXES, Listing, Video, held_out
-from sfcl_tf.catalog.lists import label_of, read_rows, read_text, require_label
+from sfcl_tf.catalog.listing import REAL, Listing, Video, held_out
+from sfcl_tf.catalog.lists import (
+    label_of,
+    read_entries,
+    read_rows,
+    require_below,
+    require_label,
+)
 from sfcl_tf.system.errors import DataError
 
 OPTIONS = {"val_parts": (45, 46, 47, 48, 49)}
@@ -28,12 +33,15 @@ METHOD = "DFDC"
 SAMPLE, TESTS = "train_sample_videos", ("test", "test_videos")
 _PART = re.compile(r"dfdc_train_part_(\d+)")
 _METADATA = "metadata.json"
+_LISTS = (_METADATA, "labels.csv")
+_FORM = '{"NAME.mp4": {"label": "FAKE" or "REAL", ...}, ...}'
 _HELD_OUT = 1 / 5  # of the sample's originals
 
 
 def expected_path(card) -> str:
     """Returns where the videos belong."""
-    return f"{card.folder}/{{dfdc_train_part_*/metadata.json,test/labels.csv}}"
+    parts = f"{{dfdc_train_part_*,{SAMPLE}}}/{_METADATA}"
+    return f"{card.folder}/{{{parts},{{{','.join(TESTS)}}}/labels.csv}}"
 
 
 def matches(folder: Path, card) -> bool:
@@ -58,7 +66,7 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
         path
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in VIDEO_SUFFIXES and path not in known
+        if path not in known and path.name not in _LISTS and path.name[0] != "."
     ]
     looked_at = {path for folder in folders for path in (folder, folder.parent)}
     unlisted += (p for p in sorted(root.iterdir()) if p.is_dir() and p not in looked_at)
@@ -81,7 +89,7 @@ def _unpacked(folder: Path) -> Path:
 
 def _sample(root: Path) -> list[Path]:
     folder = _unpacked(root / SAMPLE)
-    return [folder] if (folder / _METADATA).is_file() else []
+    return [folder] if folder.is_dir() else []
 
 
 def _tests(root: Path) -> list[Path]:
@@ -92,7 +100,7 @@ def _tests(root: Path) -> list[Path]:
 def _part(card, folder: Path, number: int | None) -> Iterator[Video]:
     path = folder / _METADATA
     try:
-        metadata = json.loads(read_text(path))
+        metadata = read_entries(path, _FORM)
         entries = [
             (name, require_label(entry["label"], name), entry.get("original"))
             for name, entry in metadata.items()
@@ -102,11 +110,8 @@ def _part(card, folder: Path, number: int | None) -> Iterator[Video]:
             f"Expected metadata.json in {folder}, which holds the labels. Received: "
             f"{error.strerror}. It is part of the archive of each part."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            'Expected {"NAME.mp4": {"label": "FAKE" or "REAL", ...}, ...} in '
-            f"{path}. Received: {error!r}."
-        ) from error
+    except ValueError as error:
+        raise DataError(f"Expected {_FORM} in {path}. Received: {error}.") from error
     for name, label, original in entries:
         identity = Path(original or name).stem
         if number is None:
@@ -122,7 +127,7 @@ def _part(card, folder: Path, number: int | None) -> Iterator[Video]:
 def _test(card, folder: Path) -> Iterator[Video]:
     path = folder / "labels.csv"
     for line, row in read_rows(path, ("filename", "label")):
-        name, label = row["filename"], label_of(row["label"])
+        name, label = require_below(row["filename"], path), label_of(row["label"])
         if not name or label is None:
             raise DataError(
                 f"Expected `filename,label` with labels 0 and 1 in line {line} of "

@@ -8,16 +8,16 @@ in and a person out of it is left out.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 from sfcl_tf.catalog.layouts import present
 from sfcl_tf.catalog.listing import REAL, Listing, Video, held_out
-from sfcl_tf.catalog.lists import read_text, require_label
+from sfcl_tf.catalog.lists import read_entries, require_label
 from sfcl_tf.system.errors import DataError
 
 OPTIONS: dict = {}
 LIST = "dataset.json"
+_FORM = '{"PATH": {"label": "real" or "fake", "set": "train" or "test"}, ...}'
 _HELD_OUT = 0.1
 
 
@@ -39,13 +39,10 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
     """
     path = root / LIST
     try:
-        entries = json.loads(read_text(path))
+        entries = read_entries(path, _FORM)
         named = [_video(card, root, name, entries[name]) for name in sorted(entries)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            'Expected {"PATH": {"label": "real" or "fake", "set": "train" or "test"}, '
-            f"...}} in {path}. Received: {error!r}."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"Expected {_FORM} in {path}. Received: {error}.") from error
     left_out = tuple(video for video in named if not video.split)
     listing = present([video for video in named if video.split])
     return dataclasses.replace(listing, left_out=left_out)
@@ -55,7 +52,7 @@ def _video(card, root, name, entry) -> Video:
     label = require_label(entry["label"], name)
     people = (entry.get("target_id"), entry.get("swapped_id"))
     sources = tuple(dict.fromkeys(str(person) for person in people if person))
-    if entry["set"] == "test":
+    if entry.get("set") == "test":
         split = "test"
     else:
         held = {held_out(person, _HELD_OUT) for person in sources or (name,)}

@@ -23,7 +23,8 @@ from sfcl_tf.catalog.listing import REAL, SPLITS, Listing, Video
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import DataError, UsageError
 
-REALS, FLAT_REALS = "original_sequences/youtube", "original"
+REALS, FAKES = "original_sequences/youtube", "manipulated_sequences/"
+FLAT_REALS = "original"
 _FRAMES = ("images", "frames")
 OPTIONS = {"compression": (), "methods": (), "splits": "faceforensics"}
 ACTORS = "DeepFakeDetection"
@@ -60,19 +61,60 @@ def read(card, root: Path, methods: tuple[str, ...]) -> Listing:
             f"Expected methods of {', '.join(ALL_METHODS)}. Received: "
             f"{', '.join(unknown)}."
         )
-    named = [*_pairs(card, root, methods), *_actors(card, root, methods)]
+    sequences = _Sequences(card, root)
+    named = [*_pairs(card, sequences, methods), *_actors(card, sequences, methods)]
     known = {video.path for video in named}
-    stray = (
-        path
-        for folder in dict.fromkeys(path.parent for path in known)
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
-        if path not in known and not path.name.startswith(".")
-    )
-    return dataclasses.replace(present(named), unlisted=tuple(stray))
+    stray = tuple(sequences.stray(known))
+    return dataclasses.replace(present(named), unlisted=stray)
 
 
-def _pairs(card, root, methods) -> Iterator[Video]:
+class _Sequences:
+    """The videos of each sequence of a collection, or their frames, by name."""
+
+    def __init__(self, card, root: Path):
+        self._levels, self._root = card.options["compression"], root
+        self._found: dict[str, dict[str, Path]] = {}
+        self._folders: dict[Path, list[Path]] = {}
+
+    def find(self, part: str) -> dict[str, Path]:
+        """Returns what there is of a sequence: of several, videos before frames."""
+        if part not in self._found:
+            found: dict[str, Path] = {}
+            for folder in self._of(part):
+                if not folder.is_dir():
+                    continue
+                self._folders[folder] = sorted(folder.iterdir())
+                for path in self._folders[folder]:
+                    if path.name.startswith("."):
+                        continue
+                    if folder.name in _FRAMES and path.is_dir():
+                        found.setdefault(path.name, path)
+                    elif path.suffix == ".mp4" and folder.name not in _FRAMES:
+                        found.setdefault(path.stem, path)
+            self._found[part] = found
+        return self._found[part]
+
+    def path(self, part: str, name: str) -> Path:
+        """Returns where a video is, or where it belongs."""
+        return self.find(part).get(name) or self._of(part)[0] / f"{name}.mp4"
+
+    def stray(self, known: set[Path]) -> Iterator[Path]:
+        """Yields what is not read: files, or whole folders."""
+        for folder, paths in self._folders.items():
+            others = [p for p in paths if p not in known and p.name[0] != "."]
+            whole = others and len(others) == len(paths)
+            yield from [folder] if whole else others
+
+    def _of(self, part: str) -> list[Path]:
+        levels = [self._root / part / level for level in self._levels]
+        folders = [level / kind for kind in ("videos", *_FRAMES) for level in levels]
+        if _is_flat(self._root):
+            name = FLAT_REALS if part == REALS else part.rpartition("/")[2]
+            folders.append(self._root / name)
+        return folders
+
+
+def _pairs(card, sequences, methods) -> Iterator[Video]:
     lists = resources.path("datasets") / "splits" / card.options["splits"]
     if not lists.is_dir():
         known = ", ".join(sorted(path.name for path in lists.parent.iterdir()))
@@ -83,31 +125,25 @@ def _pairs(card, root, methods) -> Iterator[Video]:
     for split in SPLITS:
         for a, b in json.loads((lists / f"{split}.json").read_text("utf-8")):
             for identity in (a, b):
-                path = _file(_folder(card, root, REALS), identity)
+                path = sequences.path(REALS, identity)
                 yield _video(card, path, split, REAL, identity)
             for method in methods:
                 if method == ACTORS:
                     continue
-                folder = _folder(card, root, f"manipulated_sequences/{method}")
                 for target, source in ((a, b), (b, a)):
-                    path = _file(folder, f"{target}_{source}")
+                    path = sequences.path(FAKES + method, f"{target}_{source}")
                     yield _video(card, path, split, method, target, source)
 
 
-def _actors(card, root, methods) -> Iterator[Video]:
+def _actors(card, sequences, methods) -> Iterator[Video]:
     if ACTORS not in methods:
         return
-    reals = _folder(card, root, "original_sequences/actors")
-    for path in _films(reals):
-        real = _video(card, path, "test", REAL, f"actor{path.stem.split('__')[0]}")
+    for name, path in sequences.find("original_sequences/actors").items():
+        real = _video(card, path, "test", REAL, f"actor{name.split('__')[0]}")
         yield dataclasses.replace(real, only_with=ACTORS)
-    for path in _films(_folder(card, root, f"manipulated_sequences/{ACTORS}")):
-        people = path.stem.split("__")[0].split("_")
+    for name, path in sequences.find(FAKES + ACTORS).items():
+        people = name.split("__")[0].split("_")
         yield _video(card, path, "test", ACTORS, *(f"actor{p}" for p in people))
-
-
-def _films(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*" if folder.name in _FRAMES else "*.mp4"))
 
 
 def _is_flat(root: Path) -> bool:
@@ -115,24 +151,6 @@ def _is_flat(root: Path) -> bool:
     return (root / FLAT_REALS).is_dir() and any(
         (root / method).is_dir() for method in ALL_METHODS
     )
-
-
-def _folder(card, root, part) -> Path:
-    """Returns where a sequence's videos, or their frames, lie.
-
-    Of several names of a level, the one there is; videos before frames.
-    """
-    levels = [root / part / level for level in card.options["compression"]]
-    folders = [level / kind for kind in ("videos", *_FRAMES) for level in levels]
-    if _is_flat(root):
-        name = FLAT_REALS if part == REALS else part.rpartition("/")[2]
-        folders.append(root / name)
-    filled = (f for f in folders if f.is_dir() and next(f.iterdir(), None))
-    return next(filled, folders[0])
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / (name if folder.name in _FRAMES else f"{name}.mp4")
 
 
 def _video(card, path, split, method, *sources) -> Video:
