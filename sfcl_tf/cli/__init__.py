@@ -11,6 +11,7 @@ from pathlib import Path
 from sfcl_tf import __version__
 from sfcl_tf.cli.options import refuse_urls
 from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.plain_text import printable, printable_lines
 from sfcl_tf.system.storage import end_process
 
 # In the order in which the data goes.
@@ -52,7 +53,7 @@ def main(argv=None) -> int:
     except SfclError as error:
         if args.debug:
             traceback.print_exc()
-        print(f"sfcl: {error}", file=sys.stderr)
+        print(f"sfcl: {printable_lines(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(
@@ -65,7 +66,7 @@ def main(argv=None) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC or args.debug:
             return _report_bug(args, error)
-        file = f" ({error.filename})" if error.filename else ""
+        file = f" ({printable(error.filename)})" if error.filename else ""
         print(
             f"sfcl: Expected space on the disk. Received: none left{file}. Make room "
             "and run the same command again.",
@@ -80,7 +81,7 @@ def _report_bug(args, error):
     if args.debug:
         traceback.print_exc()
     print(
-        f"sfcl: internal error: {type(error).__name__}: {error}\n"
+        f"sfcl: internal error: {type(error).__name__}: {printable_lines(error)}\n"
         "This is a bug. Run the command again with --debug for the traceback, "
         "and report it.",
         file=sys.stderr,

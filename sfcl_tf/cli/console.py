@@ -12,18 +12,34 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 
+from sfcl_tf.system.plain_text import printable_lines
 
-class _Console(Console):
-    """Takes brackets in file names as they are, and a closed pipe for an end."""
+
+class SafeConsole(Console):
+    """Takes brackets in file names as they are, and a closed pipe for an end.
+
+    Whatever is shown, file names may be part of it: what a terminal would obey is
+    escaped here, and nowhere else.
+    """
+
+    def render(self, renderable, options=None):
+        """Renders, with odd characters escaped."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(printable_lines(segment.text), segment.style)
 
     def on_broken_pipe(self):
+        """Ends the command, as others end in a pipe."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0)
 
 
-console = _Console(markup=False)
+console = SafeConsole(markup=False)
 
 
 def progress(*, elapsed: bool = True, width: int = 40) -> Progress:

@@ -3,7 +3,6 @@
 import csv
 import sys
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -12,7 +11,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sfcl_tf.cli.console import console, say
+from sfcl_tf.cli.console import SafeConsole, console, say
+from sfcl_tf.system.plain_text import cells, printable
 from sfcl_tf.workflow.progress import listed
 
 _STYLES = {"fake": "bold red", "uncertain": "yellow", "real": "green"}
@@ -42,7 +42,9 @@ class Display:
         self._style = style
         # The bar is drawn where the results are, or else where it disturbs no pipe.
         shared = console.is_terminal
-        self._bar_console = console if shared else Console(stderr=True, markup=False)
+        self._bar_console = (
+            console if shared else SafeConsole(stderr=True, markup=False)
+        )
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(24),
@@ -69,7 +71,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Says what is no result."""
-        target = console if self._style == "table" else Console(stderr=True)
+        target = console if self._style == "table" else SafeConsole(stderr=True)
         target.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, path) -> None:
@@ -101,7 +103,7 @@ class Display:
             print(result.to_json().encode("utf-8", "backslashreplace").decode())
             sys.stdout.flush()
         else:
-            csv.writer(sys.stdout).writerow(_row(result))
+            csv.writer(sys.stdout).writerow(cells(_row(result)))
             sys.stdout.flush()
 
 
@@ -133,12 +135,6 @@ def _line(result):
     if result.reason:
         line.append(f"  {printable(result.reason)}", style="not bold dim")
     return line
-
-
-def printable(text) -> str:
-    """Returns a text whose odd characters are escaped: file names may hold any."""
-    text = str(text).encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def head() -> None:

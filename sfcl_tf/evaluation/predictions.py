@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.plain_text import cells, text_of
 
 COLUMNS = {
     "dataset": str,
@@ -202,7 +203,7 @@ class Predictions:
             columns = [getattr(self, name) for name in names]
             for start in range(0, len(self), _ROWS):
                 part = [column[start : start + _ROWS].tolist() for column in columns]
-                writer.writerows(zip(*part, strict=True))
+                writer.writerows(map(cells, zip(*part, strict=True)))
 
         _replace(path, write)
 
@@ -249,7 +250,13 @@ def _read_columns(reader, names):
     for row in reader:
         for index, append, kind in appends:
             value = row[index]
-            append(texts.setdefault(value, value) if kind is str else kind(value))
+            if kind is not str:
+                append(kind(value))
+            else:
+                text = texts.get(value)
+                append(
+                    texts.setdefault(value, text_of(value)) if text is None else text
+                )
     return columns
 
 

@@ -16,6 +16,7 @@ from sfcl_tf.config import Config, override, to_toml
 from sfcl_tf.evaluation.plots import GREY, REAL, STYLE, save
 from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.plain_text import cells
 from sfcl_tf.tuning.space import Space
 
 _styled = matplotlib.rc_context(STYLE)
@@ -80,7 +81,8 @@ def write_results(
     writer.writerow(["trial", "status", "val_auc", "epochs", *space.entries, "reason"])
     for t in trials:
         values = [t.values[key] for key in space.entries]
-        writer.writerow([t.name, t.status, t.val_auc, t.epochs, *values, t.reason])
+        row = [t.name, t.status, t.val_auc, t.epochs, *values, t.reason]
+        writer.writerow(cells(row))
     write_text(folder / "trials.csv", text.getvalue())
     if not trials or trials[0].status != "done":
         reasons = "; ".join(dict.fromkeys(t.reason for t in trials if t.reason))
