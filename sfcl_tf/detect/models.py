@@ -24,7 +24,7 @@ from sfcl_tf.detect.samples import DetectedFace
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
-from sfcl_tf.runs import files
+from sfcl_tf.runs import Run, files
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.system.errors import ModelError
@@ -117,11 +117,12 @@ class LocalModel(ScoringModel):
         self._signatures: Signatures | None = None
         if (folder / files.MODEL).is_file():
             self.digest = sha256(folder / files.MODEL)
-            self.results = _json(folder / files.RESULTS)
+            known = Run(folder)
+            self.results = known.results
             self.card = model_card(
                 self.config,
                 self.calibration,
-                _json(folder / files.ENVIRONMENT),
+                known.environment,
                 self.results,
             )
 
@@ -241,7 +242,7 @@ class ServedModel(ScoringModel):
         self.name, self._client, self._known = name, client, None
         if run:
             self.reference = Reference.read(run)
-            self.results = _json(run / files.RESULTS)
+            self.results = Run(run).results
             self.calibration = self._known = Calibration.read(run)
 
     def scores(self, faces):
@@ -320,7 +321,3 @@ def _batches(items, size):
 
 def _first(outputs):
     return {n: np.asarray(x)[0] for n, x in outputs.items() if n != "status"}
-
-
-def _json(path):
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,14 @@ class Calibration:
         has one pair of thresholds, found on frames.
 
         Raises:
-            ValueError: If it is no calibration.
+            ValueError: If it is no calibration, or one that cannot be: a slope that
+                turns scores around, thresholds outside 0..1 or in the wrong order.
             TypeError: Likewise.
         """
-        values = dict(values)
+        return cls._of(dict(values))._sound()
+
+    @classmethod
+    def _of(cls, values):
         if "temperature" in values:
             temperature = values.pop("temperature")
             if not temperature > 0:
@@ -153,6 +158,28 @@ class Calibration:
         if not levels:
             raise ValueError("no thresholds")
         return cls(levels=levels, **values)
+
+    def _sound(self):
+        counts = [level.pictures for level in self.levels]
+        wrong = {
+            f"slope {self.slope}": not 0 < self.slope < math.inf,
+            f"bias {self.bias}": not math.isfinite(self.bias),
+            f"prior {self.prior}": self.prior is not None and not 0 < self.prior < 1,
+            f"calibrated {self.calibrated!r}": not isinstance(self.calibrated, bool),
+            f"thresholds for {counts} pictures": counts != sorted({*counts} - {0}),
+        }
+        for level in self.levels:
+            starts = [level.real_to, level.fake_from, *(s for _, s in level.among)]
+            faces = [count for count, _ in level.among]
+            wrong |= {
+                f"{starts} as thresholds, which do not ascend in 0..1": not (
+                    all(0 <= one <= 1 for one in starts) and starts == sorted(starts)
+                ),
+                f"thresholds among {faces} faces": faces != sorted({*faces} - {0, 1}),
+            }
+        if found := [what for what, is_wrong in wrong.items() if is_wrong]:
+            raise ValueError(found[0])
+        return self
 
     def write(self, run_dir: str | Path) -> None:
         """Writes `calibration.json` beside the model."""

@@ -12,7 +12,7 @@ from typing import Any
 from sfcl_tf.config import Config, read_config
 from sfcl_tf.runs import files
 from sfcl_tf.runs.format import require_format
-from sfcl_tf.system.errors import ModelError, SfclError, UsageError
+from sfcl_tf.system.errors import DataError, ModelError, SfclError, UsageError
 from sfcl_tf.system.storage import (
     explain_access_errors,
     is_remote,
@@ -164,23 +164,46 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """What `env.json` says; empty where it is absent or damaged."""
         try:
-            return json.loads(self.path(files.ENVIRONMENT).read_text("utf-8"))
+            found = json.loads(self.path(files.ENVIRONMENT).read_text("utf-8"))
         except (OSError, ValueError):
             return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def results(self) -> dict[str, Any]:
-        """Figures of its own test split; empty where it was not evaluated."""
+        """Figures of its own test split; empty where it was not evaluated.
+
+        Raises:
+            DataError: If they are damaged.
+        """
         path = self.path(files.RESULTS)
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        hint = "Write it anew by `sfcl evaluate RUN`."
+        results = _parsed(path, path.read_text("utf-8", "replace"), hint)
+        summary = results.get("summary", {})
+        if not isinstance(summary, dict) or not isinstance(
+            summary.get("frame", {}), dict
+        ):
+            raise _damaged(path, "a summary that is none", hint)
+        return results
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """A row an epoch; none before the first."""
+        """A row an epoch; none before the first.
+
+        Raises:
+            DataError: If they are damaged.
+        """
         path = self.path(files.METRICS)
         if not path.is_file():
             return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        hint = "Repair or remove that line: the model does not depend on it."
+        lines = path.read_text("utf-8", "replace").splitlines()
+        rows = [_parsed(path, line, hint) for line in lines]
+        if lacking := [row for row in rows if not isinstance(row.get("epoch"), int)]:
+            raise _damaged(path, f"{lacking[0]}, without its epoch", hint)
+        return rows
 
     @functools.cached_property
     def model(self):
@@ -192,6 +215,23 @@ class Run:
         from sfcl_tf.models import load_model
 
         return load_model(self.path(files.MODEL))
+
+
+def _parsed(path, text: str, hint: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, str(error), hint) from error
+    if not isinstance(found, dict):
+        raise _damaged(path, text[:80], hint)
+    return found
+
+
+def _damaged(path, what: str, hint: str) -> DataError:
+    return DataError(
+        f"Expected a JSON object as this software writes it in {path}. Received: "
+        f"{what}. {hint}"
+    )
 
 
 def new_location(runs: str | Path, name: str):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from small_predictions import make, overconfident, videos
 
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.calibrate import Calibration, calibrate
+from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.system.errors import ModelError
 
 
@@ -177,3 +179,43 @@ def test_calibration_error_and_tpr_equal_their_definitions(seed, rate):
     thresholds = [t for t in np.r_[score, 2] if (score[label == 0] >= t).mean() <= rate]
     best = max((score[label == 1] >= t).mean() for t in thresholds)
     assert metrics.tpr_at_fpr(label, score, rate) == pytest.approx(best, abs=1e-12)
+
+
+SOUND = Calibration(levels=(Thresholds(0.2, 0.8),), calibrated=True, prior=0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"slope": math.nan}, "slope nan"),
+        ({"slope": -4.0}, "slope -4.0"),
+        ({"slope": math.inf}, "slope inf"),
+        ({"slope": "1"}, "TypeError"),
+        ({"bias": math.inf}, "bias inf"),
+        ({"prior": 1.5}, "prior 1.5"),
+        ({"calibrated": 1}, "calibrated 1"),
+        ({"levels": []}, "no thresholds"),
+        ({"levels": (Thresholds(0.9, 0.1),)}, "do not ascend"),
+        ({"levels": (Thresholds(math.nan, 0.1),)}, "do not ascend"),
+        ({"levels": (Thresholds(0.1, math.nan),)}, "do not ascend"),
+        ({"levels": (Thresholds(-0.1, 0.5),)}, "do not ascend"),
+        ({"levels": (Thresholds(0.1, 0.5, 1, ((2, 0.4),)),)}, "do not ascend"),
+        ({"levels": (Thresholds(0.1, 0.5, 1, ((1, 0.6),)),)}, "among .1. faces"),
+        ({"levels": (Thresholds(pictures=4), Thresholds())}, "for .4, 1. pictures"),
+        ({"levels": (Thresholds(pictures=0),)}, "for .0. pictures"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused(tmp_path, changes, message):
+    dataclasses.replace(SOUND, **changes).write(tmp_path)
+    with pytest.raises(ModelError, match=message) as told:
+        Calibration.read(tmp_path)
+    assert "calibration.json" in str(told.value)
+    assert "sfcl calibrate RUN" in str(told.value)
+
+
+@pytest.mark.parametrize("temperature", [-4, 0, math.nan, math.inf])
+def test_an_old_calibration_that_cannot_be_is_refused(tmp_path, temperature):
+    values = {"temperature": temperature, "real_to": 0.1, "fake_from": 0.9}
+    (tmp_path / "calibration.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match=r"calibration\.json"):
+        Calibration.read(tmp_path)
