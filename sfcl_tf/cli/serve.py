@@ -80,6 +80,14 @@ def add_arguments(parser):
         metavar="MB",
         help="largest request (default: %(default)g)",
     )
+    group.add_argument(
+        "--drain",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="how long calls that have begun may take at the end, before they are cut "
+        "off (default: %(default)g)",
+    )
     group = parser.add_argument_group("encryption")
     group.add_argument("--tls-key", metavar="PEM", help="the server's private key")
     group.add_argument("--tls-cert", metavar="PEM", help="its certificate chain")
@@ -133,6 +141,7 @@ def _checked(args):
         ("max_request", 0.001),
         ("batch_timeout", 0),
         ("poll", 0.05),
+        ("drain", 0),
     ):
         value = getattr(args, option)
         if not value >= least:
@@ -179,6 +188,7 @@ def _checked(args):
             batching=Batching(args.max_batch, args.batch_timeout / 1000),
             concurrent=args.max_concurrent,
             request_bytes=round(args.max_request * (1 << 20)),
+            drain=args.drain,
             poll=args.poll,
             tls=tls,
         )

@@ -10,6 +10,10 @@ from av.video.stream import VideoStream
 from sfcl_tf.system.errors import DataError
 
 MAX_PIXELS = 8192 * 8192
+MAX_SCANS = 100
+"""Most scans of a JPEG that is decoded; usual ones have 1 to 12, and each takes its
+time over the whole picture, however few its bytes."""
+
 # Containers of video alone, from files alone: FFmpeg also shows text as "ANSI art", and
 # follows playlists to other files and hosts.
 _ALLOWED = {

@@ -7,7 +7,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
-from sfcl_tf.media.container import MAX_PIXELS
+from sfcl_tf.media.container import MAX_PIXELS, MAX_SCANS
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.media.video import VideoFacts
 from sfcl_tf.system.errors import DataError
@@ -31,7 +31,8 @@ def read_image(path: Path) -> tuple[VideoFacts, Picture]:
         Its facts, with one frame; and the picture.
 
     Raises:
-        DataError: If it is no readable image, is cut off, or is too large.
+        DataError: If it is no readable image, is cut off, is too large, or is a JPEG
+            of more than `MAX_SCANS` scans.
     """
     try:
         with warnings.catch_warnings():
@@ -41,6 +42,11 @@ def read_image(path: Path) -> tuple[VideoFacts, Picture]:
                     raise DataError(
                         f"Expected an image of at most {MAX_PIXELS} pixels. Received: "
                         f"{path} of {image.width}x{image.height}."
+                    )
+                if image.format == "JPEG" and _scans(path) > MAX_SCANS:
+                    raise DataError(
+                        f"Expected a JPEG of at most {MAX_SCANS} scans. Received: "
+                        f"{path} of {_scans(path)}."
                     )
                 mode, kind = image.mode, image.format or "unknown"
                 rgb = _rgb(ImageOps.exif_transpose(image), _white(image))
@@ -53,6 +59,10 @@ def read_image(path: Path) -> tuple[VideoFacts, Picture]:
     height, width = rgb.shape[:2]
     facts = VideoFacts(1, width, height, f"{kind.lower()}-{mode.lower()}", float("nan"))
     return facts, Picture(rgb)
+
+
+def _scans(path: Path) -> int:
+    return path.read_bytes().count(b"\xff\xda")
 
 
 def _rgb(image: Image.Image, white: int | float) -> np.ndarray:

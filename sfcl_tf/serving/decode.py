@@ -2,15 +2,19 @@
 
 import tensorflow as tf
 
+from sfcl_tf.media.container import MAX_SCANS
+
 MAX_PIXELS = 4096 * 4096
 """Most pixels of an image that is decoded."""
 
 NOT_AN_IMAGE = "Expected a JPEG or PNG image."
 TOO_LARGE = f"Expected an image of at most {MAX_PIXELS} pixels."
+TOO_MANY_SCANS = f"Expected a JPEG of at most {MAX_SCANS} scans."
 DAMAGED = "Expected an image that decodes as a whole."
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_SCAN = b"\xff\xda"  # begins each scan; in its data no \xff is followed by that
 
 
 def decode_bounded(encoded) -> tuple[tf.Tensor, tf.Tensor]:
@@ -40,6 +44,10 @@ def decode_bounded(encoded) -> tuple[tf.Tensor, tf.Tensor]:
         [
             (tf.logical_not(is_png | is_jpeg), lambda: tf.constant(NOT_AN_IMAGE)),
             (pixels > MAX_PIXELS, lambda: tf.constant(TOO_LARGE)),
+            (
+                is_jpeg & (_scans(encoded) > MAX_SCANS),
+                lambda: tf.constant(TOO_MANY_SCANS),
+            ),
         ],
         default=lambda: tf.constant(""),
     )
@@ -70,6 +78,11 @@ def _png_pixels(encoded):
     size = tf.reshape(tf.cast(tf.ensure_shape(size, (8,)), tf.int64), (2, 4))
     worth = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
     return tf.reduce_prod(tf.reduce_sum(size * worth, axis=1))
+
+
+def _scans(encoded):
+    """Returns how often a JPEG's picture is gone over: a progressive one's work."""
+    return tf.size(tf.strings.split(encoded, _SCAN)) - 1
 
 
 def _jpeg_pixels(encoded):

@@ -156,3 +156,14 @@ def tiff_of_12_bits(values):
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     head = struct.pack("<2sHI", b"II", 42, 8 + len(packed))
     return head + packed + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_a_jpeg_that_goes_over_its_picture_again_and_again_is_refused(tmp_path):
+    image = np.zeros((64, 64, 3), np.uint8)
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    (tmp_path / "good.jpg").write_bytes(data)
+    assert next(iter(open_footage(tmp_path / "good.jpg").pictures())).size == (64, 64)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    (tmp_path / "bad.jpg").write_bytes(data[:-2] + last * 200 + data[-2:])
+    with pytest.raises(DataError, match="at most 100 scans"):
+        open_footage(tmp_path / "bad.jpg")

@@ -41,6 +41,14 @@ def jpeg_bomb() -> bytes:
     return bytes(image)
 
 
+def jpeg_of_many_scans(count=200) -> bytes:
+    """A progressive JPEG that goes over its picture again and again."""
+    image = np.zeros((64, 64, 3), "uint8")
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
 BAD_IMAGES = {
     "empty": (b"", "JPEG or PNG"),
     "text": (b"no image", "JPEG or PNG"),
@@ -49,6 +57,7 @@ BAD_IMAGES = {
     "jpeg magic alone": (b"\xff\xd8\xff", "decodes"),
     "png bomb": (png_bomb(), "at most 16777216 pixels"),
     "jpeg bomb": (jpeg_bomb(), "at most 16777216 pixels"),
+    "jpeg of many scans": (jpeg_of_many_scans(), "at most 100 scans"),
     "too small": (png(np.zeros((24, 40, 3), "uint8")), "at least 32x32"),
     "too large": (png(np.zeros((2312, 2312, 3), "uint8")), "at most 2304x2304"),
 }

@@ -50,9 +50,13 @@ class Admission:
         future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
-    def close(self) -> None:
-        """Waits for the calls that were admitted."""
-        self._pool.shutdown()
+    def close(self, seconds: float) -> int:
+        """Waits so long for the calls that were admitted; returns how many go on."""
+        self._pool.shutdown(wait=False)
+        until = time.monotonic() + seconds
+        while self._running and time.monotonic() < until:
+            time.sleep(0.02)
+        return self._running
 
     def _release(self, _):
         with self._lock:

@@ -5,11 +5,14 @@ import itertools
 import threading
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
-# Shapes that have a queue of their own; calls of others are computed alone.
-_MOST_SHAPES = 64
+# Shapes that have a queue of their own, which costs seconds and tens of megabytes for
+# good; calls of others are computed alone.
+_MOST_SHAPES = 8
+_ENCODED_UP_TO = 4096  # pixels a side
 _serial = itertools.count()
 
 
@@ -94,3 +97,45 @@ class Batched:
         specs = [tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in tensors]
         traced = tf.function(call, input_signature=specs, autograph=False)
         return traced.get_concrete_function()
+
+
+class CropsOfAnySize:
+    """The signature of pixels, answered by that of encoded crops.
+
+    Crops of all sizes share one queue then. PNG keeps every pixel, so that the answers
+    are the same; it is not compressed, so that it costs next to nothing.
+
+    Args:
+        encoded: The signature of encoded crops.
+        pixels: The signature of pixels, for what cannot be encoded.
+    """
+
+    def __init__(self, encoded: Batched, pixels: Batched):
+        self._encoded, self._pixels = encoded, pixels
+
+    @staticmethod
+    def fits(signatures: Mapping) -> bool:
+        """Tells whether a model's signatures are these two."""
+        try:
+            encoded, pixels = signatures["serving_default"], signatures["crops"]
+        except KeyError:
+            return False
+        return (
+            {*encoded.structured_input_signature[1]} == {"image_bytes"}
+            and {*pixels.structured_input_signature[1]} == {"crops"}
+            and {*encoded.structured_outputs} == {*pixels.structured_outputs}
+        )
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Calls it; returns its outputs."""
+        crops = inputs["crops"]
+        if not 0 < max(crops.shape[1:3]) <= _ENCODED_UP_TO or not crops.size:
+            return self._pixels(inputs)
+        encoded = np.array([_png(crop) for crop in crops], object)
+        return self._encoded({"image_bytes": encoded})
+
+
+def _png(crop):
+    bgr = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2BGR)
+    _, png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    return png.tobytes()

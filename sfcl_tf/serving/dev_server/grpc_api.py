@@ -182,7 +182,8 @@ def status_response(
         raise RequestError(
             grpc.StatusCode.NOT_FOUND,
             f"Expected the model {store.name!r} and one of its versions "
-            f"{list(states)}. Received: {name!r}, version {number or 'any'}.",
+            f"{list(states)}. Received: {name!r}, version "
+            f"{'any' if number is None else number}.",
         )
     kind = get_model_status_pb2.ModelVersionStatus
     response = get_model_status_pb2.GetModelStatusResponse()
@@ -191,6 +192,7 @@ def status_response(
             status = response.model_version_status.add(
                 version=each, state=kind.State.Value(state.state)
             )
+            status.status.SetInParent()  # OK is told, too
             if state.error:
                 status.status.error_code = grpc.StatusCode.UNKNOWN.value[0]
                 status.status.error_message = state.error

@@ -8,14 +8,17 @@ from aiohttp import web
 from google.protobuf import json_format
 
 from sfcl_tf.serving.dev_server.admission import Admission
+from sfcl_tf.serving.dev_server.connections import Connections
 from sfcl_tf.serving.dev_server.errors import BUG, RequestError, invalid
 from sfcl_tf.serving.dev_server.grpc_api import signature_map, status_response
+from sfcl_tf.serving.dev_server.json_body import parse
 from sfcl_tf.serving.dev_server.store import ModelStore
 from sfcl_tf.serving.dev_server.tensors import from_json, to_json
 
 _SLOW_BODY = 60.0  # seconds in which a body must have come
 _MODEL = "/v1/models/{name:[^/:]+}"
 _VERSION = _MODEL + r"/versions/{version:\d{1,18}}"
+_LABEL = _MODEL + "/labels/{label:[^/:]+}"
 
 
 class RestApi:
@@ -40,9 +43,11 @@ class RestApi:
         self._admission = admission
         self._most_bytes = most_bytes
         self.app = web.Application(
-            client_max_size=most_bytes, middlewares=[self._errors_as_json]
+            client_max_size=most_bytes,
+            middlewares=[self._request_begins, self._errors_as_json],
         )
-        for path in (_MODEL, _VERSION):
+        self.connections: Connections | None = None
+        for path in (_MODEL, _VERSION, _LABEL):
             self.app.router.add_post(f"{path}:predict", self._predict)
             self.app.router.add_get(f"{path}/metadata", self._metadata)
             self.app.router.add_get(path, self._status)
@@ -53,23 +58,21 @@ class RestApi:
                 raw = await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        return _json(await self._admission.run(self._work, *_meant(request), raw))
+        strict = request.query.get("nan") == "null"
+        return _json(
+            await self._admission.run(self._work, *_meant(request), strict, raw)
+        )
 
-    def _work(self, name, number, raw):
-        version = self._store.get(name, number)
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise invalid("Expected JSON in the body. Received: other text.") from error
-        if not isinstance(body, dict):
-            raise invalid("Expected a JSON object in the body.")
+    def _work(self, name, number, label, strict, raw):
+        version = self._store.get(name, number, label)
+        body = parse(raw)
         signature_name = body.get("signature_name", "")
         if not isinstance(signature_name, str):
             raise invalid('Expected text in "signature_name".')
         signature = version.signature(signature_name)
         inputs, by_row = from_json(body, signature, self._most_bytes)
         outputs = version.predict(signature_name, inputs)
-        return json.dumps(to_json(outputs, by_row))
+        return json.dumps(to_json(outputs, by_row, strict))
 
     async def _metadata(self, request):
         version = self._store.get(*_meant(request))
@@ -81,13 +84,22 @@ class RestApi:
         return _json(json.dumps({"model_spec": spec, "metadata": metadata}))
 
     async def _status(self, request):
+        name, number, label = _meant(request)
+        if label:
+            self._store.get(name, label=label)  # says why there is none
         return _json(
             json_format.MessageToJson(
-                status_response(self._store, *_meant(request)),
+                status_response(self._store, name, number),
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
         )
+
+    @web.middleware
+    async def _request_begins(self, request, handler):
+        if self.connections:
+            self.connections.has_asked(request.transport)
+        return await handler(request)
 
     @web.middleware
     async def _errors_as_json(self, request, handler):
@@ -106,9 +118,10 @@ class RestApi:
 
 
 def _meant(request):
-    """Returns the model's name and the version's number that a path has."""
-    number = request.match_info.get("version")
-    return request.match_info["name"], int(number) if number else None
+    """Returns the model's name, the version's number and its label in a path."""
+    names = request.match_info
+    number = names.get("version")
+    return names["name"], int(number) if number else None, names.get("label", "")
 
 
 def _json(text):

@@ -16,13 +16,14 @@ from aiohttp import web
 
 from sfcl_tf.serving.dev_server.admission import Admission
 from sfcl_tf.serving.dev_server.batching import Batching
+from sfcl_tf.serving.dev_server.connections import FIRST_REQUEST, Connections
 from sfcl_tf.serving.dev_server.grpc_api import GrpcApi
 from sfcl_tf.serving.dev_server.rest_api import RestApi
 from sfcl_tf.serving.dev_server.store import ModelStore
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import UsageError
 
-_DRAIN = 30.0  # seconds that calls may take to end
+_IDLE = 60.0  # seconds that a REST connection may rest between requests
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ServerSettings:
         concurrent: Calls worked on at a time; one more is refused.
         request_bytes: Most bytes of a request.
         poll: Seconds between looks for newer versions.
+        drain: Seconds that calls which have begun may take to end.
         tls: Certificates; `None` for none.
     """
 
@@ -62,6 +64,7 @@ class ServerSettings:
     concurrent: int = 128
     request_bytes: int = 32 << 20
     poll: float = 2.0
+    drain: float = 30.0
     tls: Tls | None = None
 
 
@@ -97,6 +100,7 @@ class _Server:
         self._store = ModelStore(base, name, settings.batching, on_event)
         self._admission = Admission(settings.concurrent)
         self._signal = None
+        self._site: asyncio.Server | None = None
 
     async def run(self):
         settings = self._settings
@@ -104,7 +108,14 @@ class _Server:
         self._ssl = _ssl_context(settings.tls) if settings.tls else None
         limits = self._store, self._admission, settings.request_bytes, self._on_event
         api = GrpcApi(*limits)
-        runner = web.AppRunner(RestApi(*limits).app, access_log=None)
+        rest = RestApi(*limits)
+        # Idle connections between requests, and those that do not go away at the end.
+        runner = web.AppRunner(
+            rest.app,
+            access_log=None,
+            keepalive_timeout=_IDLE,
+            shutdown_timeout=settings.drain,
+        )
         # It writes a traceback for each stranger who speaks another protocol; errors
         # of ours are told by `on_event`.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
@@ -117,7 +128,7 @@ class _Server:
             addresses = [f"gRPC {self._bind(api.server)}"]
             await api.server.start()
             if settings.rest_port is not None:
-                addresses.append(f"REST {await self._bind_rest(runner)}")
+                addresses.append(f"REST {await self._bind_rest(runner, rest)}")
             self._on_event(f"Listening: {', '.join(addresses)}; not ready yet.")
             await self._load(stopping)
             if not stopping.is_set():
@@ -128,10 +139,16 @@ class _Server:
             self._on_event("Stopping: calls that have begun are answered.")
         finally:
             await api.set_serving(False)
-            await asyncio.gather(api.server.stop(_DRAIN), runner.cleanup())
-            await asyncio.to_thread(self._admission.close)
-            await asyncio.to_thread(self._store.stop)
-        self._on_event("Stopped.")
+            until = asyncio.get_running_loop().time() + settings.drain
+            if self._site:
+                self._site.close()  # nobody new is let in
+            await asyncio.gather(api.server.stop(settings.drain), runner.cleanup())
+            left = max(until - asyncio.get_running_loop().time(), 0.0)
+            cut_off = await asyncio.to_thread(self._admission.close, left)
+            if not cut_off:
+                await asyncio.to_thread(self._store.stop)
+        end = f"Stopped, with {cut_off} calls cut off." if cut_off else "Stopped."
+        self._on_event(end)
         if self._signal == signal.SIGINT:
             raise KeyboardInterrupt
 
@@ -175,22 +192,23 @@ class _Server:
             raise _taken(address)
         return _address(settings.host, port)
 
-    async def _bind_rest(self, runner):
+    async def _bind_rest(self, runner, rest):
         settings = self._settings
         await runner.setup()
-        site = web.TCPSite(
-            runner,
-            settings.host,
-            settings.rest_port,
-            ssl_context=self._ssl,
-        )
+        rest.connections = Connections(runner.server)
         address = _address(settings.host, settings.rest_port)
         try:
-            await site.start()
+            self._site = await asyncio.get_running_loop().create_server(
+                rest.connections,
+                settings.host,
+                settings.rest_port,
+                ssl=self._ssl,
+                ssl_handshake_timeout=FIRST_REQUEST if self._ssl else None,
+            )
         except OSError as error:
             raise _taken(address) from error
         scheme = "https" if settings.tls else "http"
-        port = runner.addresses[0][1]
+        port = self._site.sockets[0].getsockname()[1]
         return f"{scheme}://{_address(settings.host, port)}"
 
 

@@ -55,19 +55,29 @@ class ModelStore:
         self._watcher: threading.Thread | None = None
 
     def load(self) -> None:
-        """Loads the newest version now.
+        """Loads the newest version that can be loaded; newer ones are told.
 
         Raises:
-            ModelError: If there is none, or it cannot be loaded or warmed up.
+            ModelError: If there is none, or none can be loaded and warmed up: then
+                what is wrong with the newest.
         """
-        number = self._newest()
-        if number is None:
+        numbers = self._numbers()
+        if not numbers:
             raise ModelError(
                 "Expected version directories such as 1/ with a saved_model.pb. "
                 f"Received: {self.base}, which has none. Make one: sfcl export RUN "
                 f"--to {self.base}."
             )
-        self._exchange(number)
+        newest: ModelError | None = None
+        for number in numbers:
+            try:
+                self._exchange(number)
+                return
+            except ModelError as error:
+                newest = newest or error
+                if number != numbers[-1]:
+                    self._on_event(f"{error} Version {number} is passed over.")
+        raise newest or ModelError(f"no version in {self.base}")
 
     def watch(self, seconds: float) -> None:
         """Looks for newer versions every so many seconds, in a thread of its own."""
@@ -118,7 +128,7 @@ class ModelStore:
         return dict(sorted(self._states.items(), reverse=True))
 
     def _look(self) -> None:
-        number = self._newest()
+        number = next(iter(self._numbers()), None)
         current = self._current.number if self._current else None
         if number is None or number == current:
             return
@@ -129,7 +139,8 @@ class ModelStore:
         except ModelError as error:
             self._on_event(str(error))
 
-    def _newest(self):
+    def _numbers(self):
+        """The versions there are, the newest first."""
         numbers = [
             int(path.name)
             for path in self.base.iterdir()
@@ -138,7 +149,7 @@ class ModelStore:
             and len(path.name) < 19  # what a client can ask for
             and (path / "saved_model.pb").is_file()
         ]
-        return max(numbers, default=None)
+        return sorted(numbers, reverse=True)
 
     def _exchange(self, number):
         before = self._current

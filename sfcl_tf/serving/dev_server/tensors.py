@@ -82,13 +82,20 @@ def from_json(body: Any, signature, most_bytes: int) -> tuple[dict, bool]:
     return arrays, by_row
 
 
-def to_json(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict[str, Any]:
+def to_json(
+    outputs: Mapping[str, np.ndarray], by_row: bool, strict: bool = False
+) -> dict[str, Any]:
     """Turns arrays into the JSON of a REST answer, as TensorFlow Serving writes it.
 
-    NaN stays NaN, which Python's and JavaScript's JSON5 readers take; strings are
-    text, or base64 in an object where a name ends in `_bytes`.
+    Strings are text, or base64 in an object where a name ends in `_bytes`.
+
+    Args:
+        outputs: By name.
+        by_row: Whether it was asked by row.
+        strict: Whether what is not finite becomes null. Else it stays NaN, as
+            TensorFlow Serving has it: Python's reader takes that, a browser's does not.
     """
-    columns = {name: _listed(name, value) for name, value in outputs.items()}
+    columns = {name: _listed(name, value, strict) for name, value in outputs.items()}
     single = len(columns) == 1
     if not by_row:
         return {"outputs": next(iter(columns.values())) if single else columns}
@@ -144,8 +151,10 @@ def _decoded(value):
     return value
 
 
-def _listed(name, value):
+def _listed(name, value, strict=False):
     if value.dtype != object:
+        if strict and value.dtype.kind == "f" and not np.isfinite(value).all():
+            value = np.where(np.isfinite(value), value.astype(object), None)
         return value.tolist()
     encode = _encoded if name.endswith("_bytes") else _text
     return np.vectorize(encode, [object])(value).tolist() if value.size else []

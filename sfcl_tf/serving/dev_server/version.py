@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from sfcl_tf.serving.dev_server.batching import Batched, Batching
+from sfcl_tf.serving.dev_server.batching import Batched, Batching, CropsOfAnySize
 from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
 from sfcl_tf.serving.dev_server.tensors import from_proto
 from sfcl_tf.serving.names import EXTRA, WARMUP
@@ -47,10 +47,16 @@ class ModelVersion:
                 "Export it again: sfcl export RUN --to DIR."
             ) from error
         alone = dataclasses.replace(batching, most=1)
-        self._functions = {
+        signatures = self._loaded.signatures
+        batched = {
             name: Batched(function, alone if name in _ALONE else batching)
-            for name, function in self._loaded.signatures.items()
+            for name, function in signatures.items()
         }
+        self._functions: dict[str, Batched | CropsOfAnySize] = {**batched}
+        if CropsOfAnySize.fits(signatures):
+            self._functions["crops"] = CropsOfAnySize(
+                batched[DEFAULT], batched["crops"]
+            )
 
     def signature(self, name: str):
         """Returns the `SignatureDef` of a name, or of the default for none.
