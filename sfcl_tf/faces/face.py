@@ -8,6 +8,8 @@ from sfcl_tf.media.picture import Picture
 # SIDA needs 32 pixels, and snapping a crop to the grid takes up to 14 off it.
 MIN_FACE = 46
 _SAME_FACE = 0.3
+# Of what is around a face, in sides of its box: where it is looked for again.
+_AROUND = 2.2
 
 Box = tuple[int, int, int, int]
 
@@ -32,8 +34,7 @@ class Face:
 
 def is_large(face: Face, picture: Picture) -> bool:
     """Tells whether a face is large enough to be described."""
-    x0, y0, x1, y1 = face.box
-    return min(max(x1 - x0, y1 - y0), *picture.size) >= MIN_FACE
+    return min(longer_side(face.box), *picture.size) >= MIN_FACE
 
 
 def area(box) -> int:
@@ -59,6 +60,24 @@ def inside(box, height: int, width: int) -> Box:
     """Clips a box to a frame."""
     x0, y0, x1, y1 = box
     return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+
+
+def around(box: Box, height: int, width: int) -> Box:
+    """Returns where a face is looked for again, inside the frame."""
+    x0, y0, x1, y1 = box
+    reach = round(longer_side(box) * _AROUND / 2)
+    x, y = (x0 + x1) // 2, (y0 + y1) // 2
+    return inside((x - reach, y - reach, x + reach, y + reach), height, width)
+
+
+def longer_side(box: Box) -> int:
+    """Returns the longer side of a box in pixels."""
+    return max(box[2] - box[0], box[3] - box[1])
+
+
+def shifted(box: Box, x: int, y: int) -> Box:
+    """Returns a box moved to the right and down."""
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def best(boxes, box) -> Box | None:

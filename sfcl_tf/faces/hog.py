@@ -7,7 +7,15 @@ import cv2
 import dlib
 import numpy as np
 
-from sfcl_tf.faces.face import Box, area, best, inside
+from sfcl_tf.faces.face import (
+    Box,
+    area,
+    around,
+    best,
+    inside,
+    longer_side,
+    shifted,
+)
 from sfcl_tf.media.picture import Picture
 
 # HOG finds faces from 80 px: at this short side, those of a sixth of the frame.
@@ -17,7 +25,6 @@ _ENLARGED_UP_TO = 800
 _ENLARGED_UP_TO_THOROUGHLY = 1200
 # Near a known face the picture is scaled so that HOG's first few windows fit it.
 _NEAR_FACE = 104
-_NEAR_MARGIN = 2.2
 # Ratio of successive window sizes of dlib's detector.
 _PYRAMID = 6 / 5
 
@@ -61,30 +68,16 @@ class HogFinder:
 
         Several times faster than a search of the whole picture.
         """
-        region, (left, top), scale = self._around(picture, box)
-        scores = self._detect(region, scale).items()
-        return {
-            (x0 + left, y0 + top, x1 + left, y1 + top): score
-            for (x0, y0, x1, y1), score in scores
-        }
+        window = around(box, *picture.size)
+        scale = min(_on_ladder(_NEAR_FACE / longer_side(box)), 2.0)
+        scores = self._detect(picture.region(*window), scale)
+        return {shifted(b, *window[:2]): score for b, score in scores.items()}
 
     def confidence(self, picture: Picture, box: Box) -> float:
         """Returns the detector's score of a face; minus infinity if it sees none."""
         scores = self.near(picture, box)
         same = best(scores, box)
         return scores[same] if same else -math.inf
-
-    def _around(self, picture, box):
-        """Returns what is around a box, where that begins, and the scale for it."""
-        x0, y0, x1, y1 = box
-        side = max(x1 - x0, y1 - y0)
-        reach = round(side * _NEAR_MARGIN / 2)
-        x, y = (x0 + x1) // 2, (y0 + y1) // 2
-        left, top, right, bottom = inside(
-            (x - reach, y - reach, x + reach, y + reach), *picture.size
-        )
-        scale = min(_on_ladder(_NEAR_FACE / side), 2.0)
-        return picture.region(left, top, right, bottom), (left, top), scale
 
     def _detect(self, image, scale) -> dict[Box, float]:
         """Finds faces in an image at a scale; returns their scores."""

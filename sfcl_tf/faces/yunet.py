@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sfcl_tf.faces.face import Box, area, inside, overlap
+from sfcl_tf.faces.face import Box, area, around, inside, longer_side, overlap, shifted
 from sfcl_tf.media.picture import Picture
 from sfcl_tf.system.errors import ModelError
 
@@ -42,7 +42,6 @@ _FINE_SIDE = 1024
 _LEAST_SIDE = 64
 _ENLARGED = 2.0
 _NEAR_FACE = 100
-_NEAR_MARGIN = 2.2
 _SAME = 0.4  # overlap from which two scales have found one face
 
 _Faces = dict[Box, float]
@@ -87,22 +86,13 @@ class YunetFinder:
 
     def near(self, picture: Picture, box: Box) -> dict[Box, float]:
         """Finds faces around a box and of about its size; HOG is not asked."""
-        x0, y0, x1, y1 = box
-        side = max(x1 - x0, y1 - y0)
-        reach = round(side * _NEAR_MARGIN / 2)
-        x, y = (x0 + x1) // 2, (y0 + y1) // 2
-        left, top, right, bottom = inside(
-            (x - reach, y - reach, x + reach, y + reach), *picture.size
-        )
-        region = picture.region(left, top, right, bottom)
-        scale = min(_NEAR_FACE / side, _ENLARGED)
+        window = around(box, *picture.size)
+        region = picture.region(*window)
+        scale = min(_NEAR_FACE / longer_side(box), _ENLARGED)
         faces = self._look(region, scale)
         if not _surest(faces) >= _SURE:
             faces = self._any_way_up(region, scale, faces)
-        return {
-            (x0 + left, y0 + top, x1 + left, y1 + top): math.nan
-            for x0, y0, x1, y1 in faces
-        }
+        return {shifted(b, *window[:2]): math.nan for b in faces}
 
     def _any_way_up(self, image: np.ndarray, scale: float, upright: _Faces) -> _Faces:
         """Returns the faces of whichever quarter turn has the surest one."""
