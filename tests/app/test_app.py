@@ -178,9 +178,11 @@ def test_a_video_becomes_a_verdict_and_nothing_stays(app, visit, clips, tmp_path
     assert not app.files()
 
     highest = visitor.explained()
+    place = page.locator(".plot .moment.on").first.get_attribute("data-moment")
     page.locator(".strip .moment:not(.on)").first.click()
     chosen = visitor.explained(highest)
-    page.locator(".plot .moment:not(.on)").last.click()
+    others = page.locator(f'.plot .moment:not(.on):not([data-moment="{place}"])')
+    others.last.click()
     assert visitor.explained(chosen) not in (highest, chosen)
     drawn = page.evaluate(
         "[...document.querySelectorAll('#moment img')].map(i => i.naturalWidth)"
