@@ -65,12 +65,12 @@ def stages(folder):
     from sfcl_tf.detect import Detector, SamplingOptions
     from sfcl_tf.detect.highlights import Highlights
     from sfcl_tf.detect.report import write_report
-    from sfcl_tf.detect.samples import Opened, samples_of_file
+    from sfcl_tf.detect.samples import Sample, samples_of_file
 
     path = clip(folder)
     detector = Detector.load(random_run(folder, "paper"))
     samples = [
-        s for s in samples_of_file(path, SamplingOptions()) if not isinstance(s, Opened)
+        s for s in samples_of_file(path, SamplingOptions()) if isinstance(s, Sample)
     ]
     faces = [face for sample in samples for face in sample.faces]
     kept = Highlights()
