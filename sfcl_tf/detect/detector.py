@@ -6,6 +6,7 @@ file -> samples (another thread or process) -> scores -> tracks -> verdict
 """
 
 import contextlib
+import dataclasses
 import itertools
 import math
 import threading
@@ -208,17 +209,10 @@ class Detector:
             ModelError: If a server does not answer.
             UsageError: If an argument is wrong.
         """
+        sampling = SamplingOptions(fps, frames, faces, thorough, detector)
         if isinstance(source, Source | bytes) or not isinstance(source, Iterable):
-            sampling = SamplingOptions(fps, frames, faces, thorough, detector)
             return self.examine(source, sampling)
-        options = {
-            "fps": fps,
-            "frames": frames,
-            "faces": faces,
-            "thorough": thorough,
-            "detector": detector,
-        }
-        return list(self.results(source, **options))
+        return list(self.results(source, **dataclasses.asdict(sampling)))
 
     def results(self, sources: Iterable[Source], **options) -> Iterator[Result]:
         """Yields the result of each source, in order, as it is there.

@@ -3,7 +3,7 @@
 | name | what | finds |
 |---|---|---|
 | `hog` | dlib's histograms of oriented gradients: the paper's | upright faces that look at the camera |
-| `yunet` | YuNet, a small neural network (Wu et al., 2023) | those, and profiles, tilted, covered and small ones, several times faster |
+| `yunet` | YuNet, a small neural network (Wu et al., 2023) | those, and profiles, tilted, covered and small ones, in less than half the time |
 
 Boxes are alike: see `sfcl_tf.faces.yunet`. The trackers between are dlib's.
 """  # noqa: E501
