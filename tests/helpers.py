@@ -83,3 +83,8 @@ def model_inputs(crop, size, *, sida=True):
 
     options = [f"model.image_size={size}", f"model.sida={str(sida).lower()}"]
     return Preprocessor(load_config(preset="tiny", overrides=options)).inputs(crop)
+
+
+def published(folder):
+    """The names in a folder into which something is published, without the lock's."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")

@@ -17,6 +17,7 @@ from sfcl_tf.catalog.demo_film import film, make_person, photograph
 from sfcl_tf.catalog.demo_forgery import METHODS, forge
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.output import write_text
 from sfcl_tf.system.processes import end_if_unguarded, unguarded
 
 __all__ = ["METHODS", "DemoSettings", "make_demo"]
@@ -113,7 +114,7 @@ def make_demo(
     # settings from adding to an unfinished one.
     unfinished = _unfinished(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished.write_text(json.dumps(_record(settings), indent=2) + "\n")
+    write_text(unfinished, json.dumps(_record(settings), indent=2) + "\n")
     work = functools.partial(_make_pair, folder, settings)
     for done, _ in enumerate(_map(work, pairs, workers), 1):
         if on_progress:

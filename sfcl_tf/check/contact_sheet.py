@@ -14,6 +14,7 @@ from matplotlib.ticker import NullLocator
 from sfcl_tf import ops
 from sfcl_tf.records.record import parse_record
 from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.output import atomic_write
 
 # Okabe and Ito's palette: apart for every common kind of colour vision.
 COLORS = {"real": "#0072B2", "fake": "#D55E00"}
@@ -56,7 +57,8 @@ def contact_sheet(
     figure = draw_sheet(pipeline, split, rows=rows, versions=versions)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:] or "png", dpi=110)
     return path
 
 

@@ -22,6 +22,7 @@ from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.reproduce import tables
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.output import write_text
 from sfcl_tf.system.quiet import import_tensorflow
 from sfcl_tf.system.storage import is_remote
 from sfcl_tf.workflow.prepare import ready_records
@@ -140,7 +141,7 @@ def _keep_settings(path, text):
             f"Expected the settings of {path}, with which trainings there were made. "
             "Received others. Give the same options, or another folder by --runs."
         )
-    path.write_text(text, "utf-8")
+    write_text(path, text)
 
 
 def _setup(config):

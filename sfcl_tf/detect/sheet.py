@@ -1,10 +1,10 @@
 """What the pages about files have in common: colours, words, writing."""
 
-import os
 from pathlib import Path
 
 from sfcl_tf.evaluation.plots import FAKE, GREY, REAL
 from sfcl_tf.system.html import render
+from sfcl_tf.system.output import explain_write_errors, write_text
 
 THUMBNAIL = 128
 """Side of a face in a strip, in pixels."""
@@ -31,12 +31,8 @@ def page(template: str, **values) -> str:
 
 def write_whole(path: Path, text: str) -> Path:
     """Writes a text to a temporary name and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp.{os.getpid()}.{path.name}")
-    # A path may hold bytes that are no UTF-8.
-    try:
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # A path may hold bytes that are no UTF-8, which a page cannot show.
+    write_text(path, text, "replace")
     return path

@@ -1,7 +1,6 @@
 """Writing a model for an engine, checked before it is there."""
 
 import hashlib
-import json
 import shutil
 import tempfile
 import time
@@ -19,6 +18,7 @@ from sfcl_tf.engines.packages import versions
 from sfcl_tf.engines.quantize import quantize
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import UsageError
+from sfcl_tf.system.output import explain_write_errors, publish_folder, write_json
 
 FORMATS = ("openvino", "onnx")
 _BESIDE = (files.CONFIG, files.CALIBRATION, files.REFERENCE)
@@ -92,32 +92,26 @@ def export_engine(
     Raises:
         UsageError: See `require_exportable`.
         ModelError: If a package is missing, or there is nothing to calibrate on.
+        NotWrittenError: If it cannot be written; an engine that is there stays.
     """
     require_exportable(format, precision, path)
     model = in_float32(model)
-    temporary = path.with_name(f".tmp.{path.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        record = {
-            "format": format,
-            "precision": precision,
-            "image_size": image_size(model),
-            **_write(model, temporary, format, precision, calibration),
-            "sfcl_tf": __version__,
-            "date": time.strftime("%Y-%m-%d"),
-        }
-        if run_dir is not None:
-            record |= _copy(run_dir, temporary)
-        _store(record, temporary)
+    with publish_folder(path) as folder:
+        with explain_write_errors(path):
+            record = {
+                "format": format,
+                "precision": precision,
+                "image_size": image_size(model),
+                **_write(model, folder, format, precision, calibration),
+                "sfcl_tf": __version__,
+                "date": time.strftime("%Y-%m-%d"),
+            }
+            if run_dir is not None:
+                record |= _copy(run_dir, folder)
+        write_json(folder / RECORD, record)
         if check is not None:
-            record |= check(load_engine(temporary))
-            _store(record, temporary)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            record |= check(load_engine(folder))
+            write_json(folder / RECORD, record)
     return record
 
 
@@ -160,8 +154,3 @@ def _copy(run_dir, folder):
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"model_sha256": digest}
-
-
-def _store(record, folder):
-    text = json.dumps(record, indent=1)
-    (folder / RECORD).write_text(f"{text}\n", "utf-8")

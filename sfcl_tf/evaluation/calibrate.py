@@ -11,11 +11,12 @@ import numpy as np
 from scipy import optimize, special
 
 from sfcl_tf.evaluation import metrics
-from sfcl_tf.evaluation.predictions import Predictions, write_text
+from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.summary import to_logit
 from sfcl_tf.evaluation.thresholds import Thresholds, fit_levels, threshold_at_fpr
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import ModelError
+from sfcl_tf.system.output import write_text
 
 PRIOR = 0.5
 """Share of fakes at which a calibrated score is the probability of a fake."""

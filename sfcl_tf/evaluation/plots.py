@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from sfcl_tf.evaluation.metrics import roc_auc, roc_curve
 from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.system.output import atomic_write
 
 # Okabe and Ito's palette: apart for every common kind of colour vision.
 REAL, FAKE = "#0072B2", "#D55E00"
@@ -189,9 +190,11 @@ def overview(
 def save(figure: Figure, path: str | Path) -> None:
     """Writes `path` + `.png` (150 dpi) and `.svg`, the same bytes each time."""
     path = Path(path)
-    figure.savefig(path.with_name(f"{path.name}.png"), dpi=150)
+    with atomic_write(path.with_name(f"{path.name}.png")) as png:
+        figure.savefig(png, format="png", dpi=150)
     figure.set_layout_engine("none")  # laid out once, and both alike
-    figure.savefig(path.with_name(f"{path.name}.svg"), metadata={"Date": None})
+    with atomic_write(path.with_name(f"{path.name}.svg")) as svg:
+        figure.savefig(svg, format="svg", metadata={"Date": None})
 
 
 def _draw_roc(axes, predictions, summary=None):

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.output import atomic_write
 from sfcl_tf.system.plain_text import cells, text_of
 
 COLUMNS = {
@@ -192,20 +193,27 @@ class Predictions:
         return cls(**columns)
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes the columns and `score` to a CSV file, whole or not at all."""
+        """Writes the columns and `score` to a CSV file, whole or not at all.
 
-        def write(file):
+        Raises:
+            NotWrittenError: If it cannot be written; one that is there stays.
+        """
+        names = (*ALL_COLUMNS, "score")
+        columns = [getattr(self, name) for name in names]
+        with (
+            atomic_write(Path(path)) as temporary,
+            # File names that are no UTF-8 reach us as surrogates, go back as bytes.
+            temporary.open(
+                "w", encoding="utf-8", errors="surrogateescape", newline=""
+            ) as file,
+        ):
             # Python 3.11 leaves a lone carriage return unquoted unless all text is
             # quoted.
             writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-            names = (*ALL_COLUMNS, "score")
             writer.writerow(names)
-            columns = [getattr(self, name) for name in names]
             for start in range(0, len(self), _ROWS):
                 part = [column[start : start + _ROWS].tolist() for column in columns]
                 writer.writerows(map(cells, zip(*part, strict=True)))
-
-        _replace(path, write)
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Predictions":
@@ -268,22 +276,3 @@ def _texts(values) -> np.ndarray:
     result = np.empty(len(texts), object)
     result[:] = texts
     return result.reshape(values.shape)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file under a temporary name, then renames it to `path`."""
-    _replace(path, lambda file: file.write(text))
-
-
-def _replace(path, write: Callable) -> None:
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        # File names that are no UTF-8 reach us as surrogates and go back as bytes.
-        with temporary.open(
-            "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
-            write(file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

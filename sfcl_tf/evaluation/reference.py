@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.spectra import BANDS, sida_curves
 from sfcl_tf.faces.quality import Quality, measure
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import ModelError
+from sfcl_tf.system.output import write_text
 
 LOW, HIGH = 0.01, 0.99
 """Quantiles of each measure that are kept."""

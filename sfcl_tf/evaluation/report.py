@@ -9,10 +9,11 @@ import numpy as np
 
 from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
-from sfcl_tf.evaluation.predictions import Predictions, write_text
+from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.html import data_uri, flat, number, percent, render
+from sfcl_tf.system.output import write_text
 
 FIGURES = {
     "auc": "AUC",

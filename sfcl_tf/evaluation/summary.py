@@ -10,7 +10,8 @@ from scipy import special
 
 from sfcl_tf.evaluation import metrics
 from sfcl_tf.evaluation.intervals import AreaByVideo, accuracy_intervals
-from sfcl_tf.evaluation.predictions import Predictions, write_text
+from sfcl_tf.evaluation.predictions import Predictions
+from sfcl_tf.system.output import write_text
 
 _HEIGHTS = (480, 720, 1080)  # lines
 _FACES = (64, 128, 256)  # pixels

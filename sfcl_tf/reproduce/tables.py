@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.output import write_text
 
 # Table 3's HCMF is both of Table 4's parts.
 _SWITCHES = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sfcl_tf.system import resources
 from sfcl_tf.system.errors import UsageError
+from sfcl_tf.system.output import explain_write_errors, write_text
 
 MODELS = "models"  # beside the kit's files: where docker-compose.yml looks by default
 MOST_ROWS = 32  # of as many boxes as a frame may have, the SavedModel takes in a call
@@ -145,8 +146,9 @@ def write_kit(folder: Path, settings: KitSettings | None = None) -> list[Path]:
     for path, text in kit.items():
         target = folder / path
         if path not in there:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, "utf-8", newline="\n")
+            with explain_write_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            write_text(target, text)
     return [folder / path for path in kit]
 
 

@@ -1,6 +1,5 @@
 """The SavedModel: all signatures in one graph, with what travels along."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.serving.signatures import Signatures
 from sfcl_tf.serving.simplify import simplify
 from sfcl_tf.system.errors import ModelError
+from sfcl_tf.system.output import explain_write_errors, publish_folder
 
 TOLERANCE = 1e-4
 
@@ -43,6 +43,10 @@ def export_savedmodel(
 
     Returns:
         What `check` returned.
+
+    Raises:
+        UsageError: If another process is writing the same version.
+        NotWrittenError: If it cannot be written; a version that is there stays.
     """
     signatures = Signatures(model, config, calibration or Calibration())
     # Not Keras's ExportArchive: it stores each function twice, once for Python.
@@ -57,27 +61,19 @@ def export_savedmodel(
         ).get_concrete_function()
         for name, endpoint in signatures.endpoints().items()
     }
-    temporary = path.with_name(f".tmp.{path.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        tf.saved_model.save(
-            module,
-            str(temporary),
-            signatures=functions,
-            options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-        )
-        simplify(temporary)
-        for name, content in (extra or {}).items():
-            (temporary / EXTRA).mkdir(exist_ok=True)
-            (temporary / EXTRA / name).write_bytes(content)
-        checked = check(temporary) if check else None
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return checked
+    with publish_folder(path) as folder:
+        with explain_write_errors(path):
+            tf.saved_model.save(
+                module,
+                str(folder),
+                signatures=functions,
+                options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+            )
+            simplify(folder)
+            for name, content in (extra or {}).items():
+                (folder / EXTRA).mkdir(exist_ok=True)
+                (folder / EXTRA / name).write_bytes(content)
+        return check(folder) if check else None
 
 
 def verify_savedmodel(path: Path, crops, logits: np.ndarray, batch_size: int) -> float:

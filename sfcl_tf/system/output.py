@@ -1,16 +1,23 @@
-"""Writing files so that one that exists is whole, and saying why one could not be."""
+"""Publishing files and folders whole, and saying why one could not be.
+
+What is made has another name until it is on the disk; a name that is there leads to
+what is whole, after a kill and after a loss of power too.
+"""
 
 import contextlib
 import errno
+import glob
 import json
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sfcl_tf.system.errors import DataError
+from sfcl_tf.system import portable
+from sfcl_tf.system.errors import DataError, UsageError
 from sfcl_tf.system.storage import is_remote, os_error_message, upload
 
 _NO_SPACE = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
@@ -46,9 +53,67 @@ def atomic_write(path) -> Iterator[Path]:
                 if remote:
                     upload(temporary, path)
                 else:
+                    portable.flush_to_disk(temporary)
                     temporary.replace(path)
+                    portable.flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish_folder(path: Path) -> Iterator[Path]:
+    """Gives a new folder; what is made there takes the name `path` at the end.
+
+    One process at a time makes it. If an error is raised, what was at `path` stays; a
+    folder that is replaced is moved aside first, and put back by the next call if
+    there was none to take its place.
+
+    Raises:
+        UsageError: If another process is making the same.
+        NotWrittenError: If it cannot be made there.
+        DiskFullError: If that is for lack of space.
+    """
+    with contextlib.ExitStack() as held:
+        with explain_write_errors(path, "run the command again"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock = path.with_name(f".{path.name}.lock")
+                held.enter_context(portable.locked(lock))
+            except portable.InUseError as error:
+                raise UsageError(
+                    f"Expected to write {path} alone. Received: another process is "
+                    "writing it. Wait for it, or give another folder or --version."
+                ) from error
+            _recover(path)
+            mark = f".{path.name}.{uuid.uuid4().hex}"
+            new, old = path.with_name(f"{mark}.tmp"), path.with_name(f"{mark}.old")
+            new.mkdir()
+        try:
+            yield new
+            with explain_write_errors(path, "run the command again"):
+                for file in new.rglob("*"):
+                    portable.flush_to_disk(file)
+                portable.flush_to_disk(new)
+                if path.exists():
+                    path.rename(old)
+                try:
+                    new.rename(path)
+                finally:
+                    _recover(path)
+                portable.flush_to_disk(path.parent)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _recover(path):
+    """Puts right what a publication left that ended between two steps."""
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*.old"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(path)
+    for half in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -83,3 +148,19 @@ def write_json(path, values: Any) -> None:
     with atomic_write(path) as temporary:
         text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text, "utf-8")
+
+
+def write_text(path, text: str, errors: str = "surrogateescape") -> None:
+    """Writes a text in UTF-8, with line ends as they are.
+
+    Args:
+        path: The file.
+        text: Its content. By default, what came from a name of a file that is no
+            UTF-8 goes back as its bytes.
+        errors: As of `str.encode`.
+
+    Raises:
+        NotWrittenError: If writing fails.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", errors))

@@ -5,6 +5,7 @@ Other modules import nothing that Windows lacks, and ask here.
 
 import contextlib
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,22 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def flush_to_disk(path: Path) -> None:
+    """Has what a file holds, or which names a folder does, outlast a loss of power.
+
+    Raises:
+        OSError: If that fails. A folder of a system that cannot do it is left alone.
+    """
+    if os.name == "nt" and path.is_dir():
+        return
+    # Windows flushes what is open for writing alone.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ which only what both have is used.
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -111,7 +112,8 @@ def os_error_message(error: Exception) -> str | None:
         return error.strerror or str(error)
     # TensorFlow's file systems have errors of their own, known where it is loaded.
     if type(error).__module__.startswith("tensorflow"):
-        return str(getattr(error, "message", error))
+        message = re.sub(r"{{.*?}} | \[Op:\w+\]$", "", getattr(error, "message", ""))
+        return re.sub(r"^/.*; ", "", message) or str(error)
     return None
 
 

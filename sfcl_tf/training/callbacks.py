@@ -12,7 +12,8 @@ import numpy as np
 
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.records.reading import readable
-from sfcl_tf.system.output import explain_write_errors
+from sfcl_tf.system import portable
+from sfcl_tf.system.output import explain_write_errors, write_text
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.interrupt import Interrupt
@@ -107,6 +108,7 @@ class SelectOnValidation(keras.callbacks.Callback):
             path = candidate(self._folder, epoch + 1)
             with explain_write_errors(path, "go on with --resume"):
                 self._local.save_weights(path)
+                portable.flush_to_disk(path)
             best.best_epoch, best.best_auc, best.best_loss = epoch + 1, auc, loss
 
 
@@ -167,8 +169,7 @@ class LogMetrics(keras.callbacks.Callback):
         self._first: tuple[float, ...] | None = None
         self.history = [r for r in read_rows(path) if r["epoch"] <= progress.epoch]
         lines = "".join(_line(row) for row in self.history)
-        with explain_write_errors(path):
-            path.write_text(lines, "utf-8")
+        write_text(path, lines)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from sfcl_tf.config import RETIRED, Config
 from sfcl_tf.runs.files import STATE
+from sfcl_tf.system import portable
 from sfcl_tf.system.errors import ModelError
 from sfcl_tf.system.output import explain_write_errors, write_json
 from sfcl_tf.training.finite import FiniteGuard
@@ -99,6 +100,8 @@ class TrainingState:
         ):
             try:
                 self._variables.write(str(self._folder / name))
+                for file in self._folder.glob(f"{name}.*"):
+                    portable.flush_to_disk(file)
             except Exception:
                 self._remove(except_for=_read(self._folder).get("name"))
                 raise

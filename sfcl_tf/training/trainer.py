@@ -246,5 +246,9 @@ def save_model(model: keras.Model, path: Path) -> None:
     """Saves a model without its optimizer, whole or not at all."""
     bare = keras.Model(model.input, model.output, name=model.name)
     with atomic_write(path) as temporary:
-        bare.save(temporary.with_suffix(".keras"))
-        temporary.with_suffix(".keras").replace(temporary)
+        named = temporary.with_suffix(".keras")
+        try:
+            bare.save(named)
+            named.replace(temporary)
+        finally:
+            named.unlink(missing_ok=True)

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from sfcl_tf.config import Config, override, to_toml
 from sfcl_tf.evaluation.plots import GREY, REAL, STYLE, save
-from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.output import write_text
 from sfcl_tf.system.plain_text import cells
 from sfcl_tf.tuning.space import Space
 

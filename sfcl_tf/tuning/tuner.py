@@ -19,13 +19,12 @@ from keras_tuner.oracles import (
 )
 
 from sfcl_tf.config import Config, from_toml, override, to_toml
-from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.models import build_model
 from sfcl_tf.records.manifest import Manifest
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import DataError, SfclError, UsageError
-from sfcl_tf.system.output import NotWrittenError
+from sfcl_tf.system.output import NotWrittenError, write_text
 from sfcl_tf.training import train
 from sfcl_tf.tuning.space import Space
 
@@ -134,7 +133,7 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
                 config = self._space.apply(self._config, values)
                 if "tuner/epochs" in values:
                     config = _with_epochs(config, values["tuner/epochs"])
-                (folder / files.CONFIG).write_text(to_toml(config), "utf-8")
+                write_text(folder / files.CONFIG, to_toml(config))
                 training = train(
                     config,
                     InputPipeline(self._manifest, config),

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from sfcl_tf.catalog.cards import load_card
 from sfcl_tf.config import Config, checked, override, to_toml
-from sfcl_tf.evaluation.predictions import write_text
 from sfcl_tf.evaluation.report import write_report
 from sfcl_tf.evaluation.scoring import evaluate as evaluate_split
 from sfcl_tf.evaluation.summary import write_results
@@ -20,6 +19,7 @@ from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.runs import Run, files
 from sfcl_tf.runs.run import new_location
 from sfcl_tf.system.errors import DataError, UsageError
+from sfcl_tf.system.output import write_text
 from sfcl_tf.system.storage import is_remote
 from sfcl_tf.training import make_strategy
 from sfcl_tf.training.checkpoint import read_progress, require_settings

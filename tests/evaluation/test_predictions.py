@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sfcl_tf.evaluation.predictions import COLUMNS, Predictions
 from sfcl_tf.system.errors import DataError
+from sfcl_tf.system.output import NotWrittenError
 
 IDS = ['d/swap/a,b "c".mp4', "d/swap/ünï 视频\n2.mp4", "d/swap/a,b "]
 
@@ -75,7 +76,7 @@ def test_a_failed_write_keeps_the_old_file(predictions, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(NotWrittenError, match="disk full"):
         predictions.write_csv(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import small_model
+from helpers import published, small_model
 from small_data import small_config, small_manifest
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
@@ -228,7 +228,7 @@ def test_a_model_that_fails_its_check_is_not_published(tmp_path):
 
     with pytest.raises(ModelError, match="differs"):
         export_savedmodel(small_model(config), config, tmp_path / "1", check)
-    assert list(tmp_path.iterdir()) == []
+    assert published(tmp_path) == []
 
 
 def test_settings_card_and_warm_up_travel_along(served, tmp_path):
