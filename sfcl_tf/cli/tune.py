@@ -12,6 +12,7 @@ On several machines that share --runs and --records, after `sfcl prepare`:
   sfcl tune ... --name first --role worker --chief HOST:PORT --worker-id one
 """
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -21,6 +22,7 @@ from sfcl_tf.cli.console import console, percent, say, table
 from sfcl_tf.cli.progress import ConsoleProgress
 from sfcl_tf.models import with_resolved_weights
 from sfcl_tf.system.errors import DataError, SfclError, UsageError
+from sfcl_tf.system.output import alone
 from sfcl_tf.system.quiet import import_tensorflow
 from sfcl_tf.system.storage import is_remote
 from sfcl_tf.workflow.prepare import ready_records
@@ -112,10 +114,27 @@ def _search(args, config, folder):
     config = dataclasses.replace(config, model=with_resolved_weights(config.model))
     import_tensorflow()
     from sfcl_tf.tuning.space import read_space
-    from sfcl_tf.tuning.tuner import Tuner, make_oracle, require_same_search
+    from sfcl_tf.tuning.tuner import make_oracle
 
     space = read_space(args.config, config)
     oracle = make_oracle(args.algorithm, space, config, args.trials)
+    with contextlib.ExitStack() as held:
+        if args.role != "worker":
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(
+                alone(
+                    folder / ".lock",
+                    f"search in {folder}",
+                    "is searching there. Wait for it, or end it: the same command then "
+                    "goes on where it stopped",
+                )
+            )
+        return _go_on(args, config, sources, space, oracle, folder)
+
+
+def _go_on(args, config, sources, space, oracle, folder):
+    from sfcl_tf.tuning.tuner import Tuner, require_same_search
+
     require_same_search(folder, config, space, args.algorithm)
     splits = ("train", "val")
     if args.role == "worker":

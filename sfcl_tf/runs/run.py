@@ -13,6 +13,7 @@ from sfcl_tf.config import Config, read_config
 from sfcl_tf.runs import files
 from sfcl_tf.runs.format import require_format
 from sfcl_tf.system.errors import DataError, ModelError, SfclError, UsageError
+from sfcl_tf.system.output import alone
 from sfcl_tf.system.storage import (
     explain_access_errors,
     is_remote,
@@ -126,8 +127,23 @@ class Run:
                     shutil.rmtree(folder)
                 raise
             finally:
-                if folder.is_dir() and not any(folder.iterdir()):
-                    folder.rmdir()
+                names = {each.name for each in folder.glob("*")} - {files.LOCK}
+                if folder.is_dir() and not names:
+                    shutil.rmtree(folder)
+
+    @contextlib.contextmanager
+    def trained_alone(self) -> Iterator[None]:
+        """Keeps other trainings of this machine out of its folder.
+
+        Raises:
+            UsageError: If one is at work there.
+        """
+        with alone(
+            self.path(files.LOCK),
+            f"train {self.location}",
+            "is training it. Wait for it, or end it: --resume goes on where it stopped",
+        ):
+            yield
 
     @classmethod
     def newest(cls, runs: str | Path) -> "Run | None":

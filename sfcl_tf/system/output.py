@@ -61,6 +61,30 @@ def atomic_write(path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def alone(lock: Path, what: str, other: str) -> Iterator[None]:
+    """Holds a lock, or tells which other process does.
+
+    Args:
+        lock: Its file, which may stay.
+        what: What is to be done alone, such as "train runs/first".
+        other: What another process does, and what to do about it.
+
+    Raises:
+        UsageError: If another process holds it.
+        NotWrittenError: If its file cannot be made.
+    """
+    with contextlib.ExitStack() as held:
+        with explain_write_errors(lock, "run the command again"):
+            try:
+                held.enter_context(portable.locked(lock))
+            except portable.InUseError as error:
+                raise UsageError(
+                    f"Expected to {what} alone. Received: another process {other}."
+                ) from error
+        yield
+
+
+@contextlib.contextmanager
 def publish_folder(path: Path) -> Iterator[Path]:
     """Gives a new folder; what is made there takes the name `path` at the end.
 
@@ -76,14 +100,9 @@ def publish_folder(path: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as held:
         with explain_write_errors(path, "run the command again"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                lock = path.with_name(f".{path.name}.lock")
-                held.enter_context(portable.locked(lock))
-            except portable.InUseError as error:
-                raise UsageError(
-                    f"Expected to write {path} alone. Received: another process is "
-                    "writing it. Wait for it, or give another folder or --version."
-                ) from error
+            lock = path.with_name(f".{path.name}.lock")
+            other = "is writing it. Wait for it, or give another folder or --version"
+            held.enter_context(alone(lock, f"write {path}", other))
             _recover(path)
             mark = f".{path.name}.{uuid.uuid4().hex}"
             new, old = path.with_name(f"{mark}.tmp"), path.with_name(f"{mark}.old")

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def train(
     if not job.cluster.is_chief:
         _train(config, Run(location), job)
         return Run(location)
-    with Run.create(runs, name) as run:
+    with Run.create(runs, name) as run, run.trained_alone():
         _train(config, run, job)
     return Run(location)
 
@@ -169,7 +170,10 @@ def resume(
                 )
             job.progress.say(f"{run.location} is finished: trained and evaluated.")
             return Run(run.location)
-        _train(config, run, job, resumed=True)
+        # Of several workers the first one writes.
+        first = run.trained_alone() if job.cluster.is_chief else nullcontext()
+        with first:
+            _train(config, run, job, resumed=True)
         return Run(run.location)
 
 

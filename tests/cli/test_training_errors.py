@@ -6,6 +6,7 @@ import pytest
 
 from sfcl_tf.cli import main
 from sfcl_tf.config import load_config, to_toml
+from sfcl_tf.system import portable
 
 TINY = ("train", "--dataset", "demo", "--preset", "tiny")
 TWO_WORKERS = {
@@ -39,6 +40,26 @@ def test_a_run_of_another_version(fails, run_dir):
         message = fails(4, *command, run_dir)
         assert "format 99" in message
         assert "sfcl_tf 9.0" in message
+
+
+def test_a_run_is_trained_by_one_process_alone(fails, run_dir):
+    for _ in range(2):
+        with portable.locked(run_dir / ".lock"):
+            message = fails(2, "train", "--resume", run_dir)
+        assert f"train {run_dir} alone" in message
+        assert "another process is training it. Wait for it, or end it" in message
+    assert {path.name for path in run_dir.iterdir()} == {"config.toml", ".lock"}
+
+
+def test_a_search_is_led_by_one_process_alone(fails, place):
+    folder = place / "runs/search"
+    folder.mkdir(parents=True)
+    with portable.locked(folder / ".lock"):
+        message = fails(
+            2, "tune", *TINY[1:], "--trials", 1, "--name", "search", "--runs", "runs"
+        )
+    assert "search in runs/search alone" in message
+    assert "another process is searching there" in message
 
 
 def test_a_finished_run_has_nothing_left_to_do(run_dir, capsys):
