@@ -74,6 +74,14 @@ def add_arguments(parser):
         help="calls worked on at a time; one more is refused (default: %(default)s)",
     )
     group.add_argument(
+        "--max-faces",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="faces worked on at a time, of all calls, a large picture for several; "
+        "more are refused (default: %(default)s)",
+    )
+    group.add_argument(
         "--max-request",
         type=float,
         default=32.0,
@@ -138,6 +146,7 @@ def _checked(args):
     for option, least in (
         ("max_batch", 1),
         ("max_concurrent", 1),
+        ("max_faces", 1),
         ("max_request", 0.001),
         ("batch_timeout", 0),
         ("poll", 0.05),
@@ -187,6 +196,7 @@ def _checked(args):
             rest_port=None if args.rest_port < 0 else args.rest_port,
             batching=Batching(args.max_batch, args.batch_timeout / 1000),
             concurrent=args.max_concurrent,
+            faces=args.max_faces,
             request_bytes=round(args.max_request * (1 << 20)),
             drain=args.drain,
             poll=args.poll,

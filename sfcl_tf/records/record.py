@@ -31,6 +31,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import tensorflow as tf
 
 from sfcl_tf.faces.region import context_region
@@ -38,6 +39,19 @@ from sfcl_tf.records.index import FRAME
 from sfcl_tf.records.manifest import SCHEMA
 from sfcl_tf.system.output import atomic_write
 
+# A PNG's first 16 bytes as big-endian words; width and height follow.
+_PNG = np.frombuffer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ">i4").astype(np.int32)
+_MOST_SIDE = 65535
+_SOUND = (
+    f"schema {SCHEMA}",
+    "label 0 or 1",
+    "detected 0 or 1",
+    f"a frame of 1 to {_MOST_SIDE:,} pixels a side",
+    "a region inside the frame",
+    "a box inside the frame",
+    "a picture of the region's size",
+    "frame_index of at least 0",
+)
 _SCALAR = tf.io.FixedLenFeature
 FEATURES = {
     "schema": _SCALAR((), tf.int64),
@@ -160,8 +174,47 @@ def read_record(path, offset, size) -> tf.Tensor:
 
 
 def parse_record(serialized) -> dict[str, tf.Tensor]:
-    """Parses one serialised example; `png` stays encoded."""
-    return tf.io.parse_single_example(serialized, FEATURES | OPTIONAL)
+    """Parses one serialised example, in a graph or out of one; `png` stays encoded.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a feature is missing or cannot be: another
+            schema, a label that is none, a box outside its frame, a picture of
+            another size than the region's, by its header.
+    """
+    record = tf.io.parse_single_example(serialized, FEATURES | OPTIONAL)
+    frame, region = record["frame_size"], record["region"]
+    start = tf.stack([region[:2], region[:2] + record["box"][:2]])
+    end = tf.stack([region[2:], region[:2] + record["box"][2:]])
+    inside = tf.reduce_all((start >= 0) & (start < end) & (end <= frame), 1)
+    flags = tf.stack([record["label"], record["detected"]])
+    # Padded with zeros, should there be less.
+    header = tf.io.decode_raw(
+        tf.strings.substr(record["png"], 0, 24),
+        tf.int32,
+        little_endian=False,
+        fixed_length=24,
+    )
+    size = tf.cast(region[2:] - region[:2], tf.int32)
+    checks = tf.concat(
+        [
+            [record["schema"] == SCHEMA],
+            (flags >= 0) & (flags <= 1),
+            [tf.reduce_all((frame > 0) & (frame <= _MOST_SIDE))],
+            inside,
+            [tf.reduce_all(header == tf.concat([_PNG, size], 0))],
+            [record["frame_index"] >= 0],
+        ],
+        0,
+    )
+    first = tf.argmin(tf.cast(checks, tf.int32))
+    parts = [
+        "A record without",
+        tf.gather(_SOUND, first),
+        "of video",
+        record["video_id"],
+    ]
+    tf.debugging.Assert(checks[first], [tf.strings.join(parts, " ") + "."])
+    return record
 
 
 def with_features(serialized: bytes, values: dict[str, list]) -> bytes:

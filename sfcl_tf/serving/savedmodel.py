@@ -12,6 +12,7 @@ from sfcl_tf.evaluation import Calibration
 from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.serving.signatures import Signatures
 from sfcl_tf.serving.simplify import simplify
+from sfcl_tf.serving.whole import write_marker
 from sfcl_tf.system.errors import ModelError
 from sfcl_tf.system.output import explain_write_errors, publish_folder
 
@@ -73,6 +74,7 @@ def export_savedmodel(
             for name, content in (extra or {}).items():
                 (folder / EXTRA).mkdir(exist_ok=True)
                 (folder / EXTRA / name).write_bytes(content)
+            write_marker(folder)
         return check(folder) if check else None
 
 

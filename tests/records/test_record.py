@@ -134,3 +134,62 @@ def test_failure_keeps_the_shard_that_was_there(tmp_path):
     with pytest.raises(RuntimeError):
         write_shard(path, records())
     assert path.read_bytes() == before
+
+
+def changed(serialized, name, *values):
+    example = tf.train.Example.FromString(serialized)
+    feature = example.features.feature[name]
+    kind = feature.WhichOneof("kind")
+    del getattr(feature, kind).value[:]
+    getattr(feature, kind).value.extend(values)
+    return example.SerializeToString()
+
+
+BAD = {
+    "schema": [(0,), (2,), (-1,)],
+    "label": [(7,), (-1,), (2**62,)],
+    "box": [
+        (-41, 0, 10, 10),  # left of the frame
+        (10, 10, 10, 20),
+        (20, 10, 10, 20),
+        (0, 0, 161, 10),
+        (0, 0, 10, 2**62),
+    ],
+    "region": [(-8, 24, 80, 112), (40, 24, 40, 112), (40, 24, 208, 112)],
+    "frame_size": [(0, 150), (200, -150), (2**40, 150), (100, 150)],
+    "frame_index": [(-1,)],
+    "detected": [(3,)],
+    "png": [(b"",), (b"no picture at all",)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [(name, v) for name, all_ in BAD.items() for v in all_]
+)
+@pytest.mark.parametrize("graph", [False, True])
+def test_what_cannot_be_is_refused(image, tmp_path, name, values, graph):
+    record = changed(encode(image, tmp_path), name, *values)
+    records = tf.data.Dataset.from_tensors(record)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="A record without"):
+        _ = [*records.map(parse_record)] if graph else parse_record(record)
+
+
+def test_a_picture_of_another_size_than_its_region_is_not_decoded(image, tmp_path):
+    huge = tf.io.encode_png(np.zeros((9000, 9000, 3), np.uint8)).numpy()
+    record = changed(encode(image, tmp_path), "png", huge)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="of the region's size"):
+        parse_record(record)
+
+
+def test_a_record_that_cannot_be_is_told_where_it_is_read(image, tmp_path):
+    from sfcl_tf.records.reading import readable
+    from sfcl_tf.system.errors import DataError
+
+    whole = encode(image, tmp_path)
+    records = [whole, changed(whole, "label", 7)]
+    dataset = tf.data.Dataset.from_tensor_slices(records).map(parse_record)
+    with pytest.raises(
+        DataError, match=r"A record without label 0 or 1 of video FaceSwap/1_2"
+    ):
+        for _ in readable(dataset, "the split val"):
+            pass

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import http.client
 import json
-import shutil
 import signal
 import socket
 import time
@@ -212,21 +211,3 @@ def test_the_end_does_not_wait_longer_than_it_is_told(served):
         assert time.monotonic() - start < 10
         assert server.lines[-1] == "Stopped, with 1 calls cut off."
         assert call.exception() is not None
-
-
-def test_a_broken_newest_version_is_passed_over_at_the_start(served, tmp_path):
-    base = tmp_path / "base"
-    shutil.copytree(served.path, base / "6")
-    (base / "7").mkdir()
-    (base / "7" / "saved_model.pb").write_bytes(b"broken")
-    with dev_server(base) as server, Client(server.address) as client:
-        told = "\n".join(server.lines)
-        assert "Version 7 is passed over" in told
-        assert "Version 6 of sfcl answers" in told
-        assert len(client.predict(image_bytes=[b"x"])["status"]) == 1
-        found = requests.get(f"{server.url}/v1/models/sfcl", timeout=20).json()
-        states = {s["version"]: s["state"] for s in found["model_version_status"]}
-        assert states == {"7": "END", "6": "AVAILABLE"}
-    (base / "6" / "saved_model.pb").write_bytes(b"broken")
-    with dev_server(base, ready=False) as server:
-        assert server.ends(60) == 4

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from sfcl_tf.serving.dev_server.admission import Admission
+from sfcl_tf.serving.dev_server.cost import cost
 from sfcl_tf.serving.dev_server.errors import BUG, RequestError, invalid
 from sfcl_tf.serving.dev_server.store import ModelStore
 from sfcl_tf.serving.dev_server.tensors import from_proto
@@ -117,7 +118,7 @@ class GrpcApi:
                 if not costly:
                     return work(raw)
                 return await self._admission.run(
-                    work, raw, timeout=context.time_remaining()
+                    work, raw, size=len(raw), timeout=context.time_remaining()
                 )
             except RequestError as error:
                 await context.abort(error.code, str(error))
@@ -132,7 +133,8 @@ class GrpcApi:
         signature_name = request.model_spec.signature_name or "serving_default"
         signature = version.signature(signature_name)
         inputs = from_proto(request.inputs, signature, self._most_bytes)
-        outputs = version.predict(signature_name, inputs, request.output_filter)
+        with self._admission.room_for(cost(signature_name, inputs)):
+            outputs = version.predict(signature_name, inputs, request.output_filter)
         response = predict_pb2.PredictResponse()
         _fill_spec(response.model_spec, self._store.name, version, signature_name)
         for name, value in outputs.items():

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 
 from sfcl_tf.serving.dev_server.admission import Admission
 from sfcl_tf.serving.dev_server.connections import Connections
+from sfcl_tf.serving.dev_server.cost import cost
 from sfcl_tf.serving.dev_server.errors import BUG, RequestError, invalid
 from sfcl_tf.serving.dev_server.grpc_api import signature_map, status_response
 from sfcl_tf.serving.dev_server.json_body import parse
@@ -59,9 +60,10 @@ class RestApi:
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
         strict = request.query.get("nan") == "null"
-        return _json(
-            await self._admission.run(self._work, *_meant(request), strict, raw)
+        answer = await self._admission.run(
+            self._work, *_meant(request), strict, raw, size=len(raw)
         )
+        return _json(answer)
 
     def _work(self, name, number, label, strict, raw):
         version = self._store.get(name, number, label)
@@ -71,7 +73,8 @@ class RestApi:
             raise invalid('Expected text in "signature_name".')
         signature = version.signature(signature_name)
         inputs, by_row = from_json(body, signature, self._most_bytes)
-        outputs = version.predict(signature_name, inputs)
+        with self._admission.room_for(cost(signature_name, inputs)):
+            outputs = version.predict(signature_name, inputs)
         return json.dumps(to_json(outputs, by_row, strict))
 
     async def _metadata(self, request):

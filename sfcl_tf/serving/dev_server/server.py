@@ -23,6 +23,7 @@ from sfcl_tf.serving.dev_server.store import ModelStore
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import UsageError
 
+_REQUESTS = 8  # of the largest size, that may be in memory
 _IDLE = 60.0  # seconds that a REST connection may rest between requests
 
 
@@ -51,6 +52,8 @@ class ServerSettings:
         rest_port: Of REST; 0 for any that is free, `None` for no REST.
         batching: How concurrent calls are put together.
         concurrent: Calls worked on at a time; one more is refused.
+        faces: Faces worked on at a time; a call of more is refused. Pictures count by
+            their size, too: see `sfcl_tf.serving.dev_server.cost`.
         request_bytes: Most bytes of a request.
         poll: Seconds between looks for newer versions.
         drain: Seconds that calls which have begun may take to end.
@@ -62,6 +65,7 @@ class ServerSettings:
     rest_port: int | None = 8501
     batching: Batching = dataclasses.field(default_factory=Batching)
     concurrent: int = 128
+    faces: int = 1024
     request_bytes: int = 32 << 20
     poll: float = 2.0
     drain: float = 30.0
@@ -98,7 +102,9 @@ class _Server:
         self._settings = settings
         self._on_event = on_event
         self._store = ModelStore(base, name, settings.batching, on_event)
-        self._admission = Admission(settings.concurrent)
+        self._admission = Admission(
+            settings.concurrent, settings.faces, _REQUESTS * settings.request_bytes
+        )
         self._signal = None
         self._site: asyncio.Server | None = None
 

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,17 @@ import grpc
 from sfcl_tf.serving.dev_server.batching import Batching
 from sfcl_tf.serving.dev_server.errors import RequestError, not_found
 from sfcl_tf.serving.dev_server.version import ModelVersion
+from sfcl_tf.serving.whole import awaited_files
 from sfcl_tf.system.errors import ModelError
 
-STATES = ("LOADING", "AVAILABLE", "UNLOADING", "END")
+STATES = ("START", "LOADING", "AVAILABLE", "UNLOADING", "END")
 """Of a version, as TensorFlow Serving names them."""
+
+# Seconds without a change after which a version that lists no files is taken for whole;
+# one that does has as long to get those that are missing.
+_SETTLED = 2.0
+_PATIENCE = 30.0
+_LOOK = 0.2  # seconds between looks at the start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +37,8 @@ class ModelStore:
     """Loads the newest version, warms it up, and only then lets it answer.
 
     The version before answers meanwhile, and until its last call has ended. A version
-    that cannot be loaded is told and passed over until its files change.
+    that is still being copied is waited for. One that cannot be loaded is told and
+    passed over until its files change.
 
     Args:
         base: The folder with numeric version directories.
@@ -51,6 +60,7 @@ class ModelStore:
         self._current: ModelVersion | None = None
         self._states: dict[int, VersionState] = {}
         self._failed: dict[int, tuple] = {}
+        self._quiet: dict[int, tuple[tuple, float]] = {}
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -68,6 +78,10 @@ class ModelStore:
                 f"Received: {self.base}, which has none. Make one: sfcl export RUN "
                 f"--to {self.base}."
             )
+        while not (whole := [n for n in numbers if self._is_whole(n)]):
+            if self._stopped.wait(_LOOK):
+                return
+        numbers = whole
         newest: ModelError | None = None
         for number in numbers:
             try:
@@ -134,6 +148,8 @@ class ModelStore:
             return
         if self._failed.get(number) == self._fingerprint(number):
             return
+        if not self._is_whole(number):
+            return
         try:
             self._exchange(number)
         except ModelError as error:
@@ -150,6 +166,36 @@ class ModelStore:
             and (path / "saved_model.pb").is_file()
         ]
         return sorted(numbers, reverse=True)
+
+    def _is_whole(self, number):
+        """Tells whether a version is not being copied any more, as far as is known."""
+        awaited = awaited_files(self._path(number))
+        if awaited == []:
+            return True
+        patience = _SETTLED if awaited is None else _PATIENCE
+        try:
+            quiet = self._seconds_without_change(number)
+        except OSError:  # a file that went while it was looked at
+            return False
+        if quiet >= patience:
+            if awaited:
+                self._on_event(
+                    f"Version {number} lacks what was exported: {', '.join(awaited)}."
+                )
+            return True
+        if number not in self._states:
+            self._states[number] = VersionState("START")
+            self._on_event(f"Version {number} is being copied, and waited for.")
+        return False
+
+    def _seconds_without_change(self, number):
+        fingerprint = self._fingerprint(number)
+        if self._quiet.get(number, ((), 0.0))[0] != fingerprint:
+            # Times of change are kept by no copy. A clock of elsewhere may be ahead.
+            last = max(f.stat().st_ctime for f in [*self._path(number).rglob("*")])
+            age = max(time.time() - last, 0.0)
+            self._quiet[number] = fingerprint, time.monotonic() - age
+        return time.monotonic() - self._quiet[number][1]
 
     def _exchange(self, number):
         before = self._current
@@ -169,8 +215,10 @@ class ModelStore:
             self._states[before.number] = VersionState("END")
             del before
             gc.collect()  # a graph's parts refer to each other
-        when = f"after {requests} warm-up requests" if requests else "without warm-up"
-        self._on_event(f"Version {number} of {self.name} answers, {when}.")
+        self._on_event(
+            f"Version {number} of {self.name} answers, after {requests} warm-up "
+            "requests."
+        )
 
     def _path(self, number):
         names = (path for path in self.base.iterdir() if path.name.isdecimal())
@@ -178,4 +226,5 @@ class ModelStore:
 
     def _fingerprint(self, number):
         files = (self._path(number)).rglob("*")
-        return tuple(sorted((str(f), f.stat().st_mtime_ns) for f in files))
+        stats = ((str(file), file.stat()) for file in files)
+        return tuple(sorted((f, s.st_mtime_ns, s.st_size) for f, s in stats))

@@ -16,6 +16,7 @@ from sfcl_tf.serving.dev_server.batching import Batched, Batching, CropsOfAnySiz
 from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
 from sfcl_tf.serving.dev_server.tensors import from_proto
 from sfcl_tf.serving.names import EXTRA, WARMUP
+from sfcl_tf.serving.warmup import warmup_inputs
 from sfcl_tf.system.errors import ModelError
 
 DEFAULT = "serving_default"
@@ -95,29 +96,40 @@ class ModelVersion:
         return {key: results[key] for key in outputs or results}
 
     def warm_up(self) -> int:
-        """Replays the requests that came along; returns how many there were.
+        """Replays the requests that came along, or else those that an export has.
+
+        Returns:
+            How many there were.
 
         Raises:
             RequestError: If one of them cannot be answered.
         """
-        file = self.path / EXTRA / WARMUP
-        if not file.is_file():
-            return 0
         requests = collections.defaultdict(list)
-        for record in tf.data.TFRecordDataset(str(file)):
-            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
-            request = log.predict_log.request
-            requests[request.model_spec.signature_name].append(request.inputs)
+        for name, inputs in self._warm_up_requests():
+            requests[name].append(inputs)
 
         def replay(name):
             for inputs in requests[name]:
-                arrays = from_proto(inputs, self.signature(name), 1 << 30)
-                self.predict(name, arrays)
+                self.predict(name, inputs)
 
         # Preparing a function is work for one core.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(replay, requests))
         return sum(map(len, requests.values()))
+
+    def _warm_up_requests(self):
+        file = self.path / EXTRA / WARMUP
+        if file.is_file():
+            for record in tf.data.TFRecordDataset(str(file)):
+                log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+                request = log.predict_log.request
+                name = request.model_spec.signature_name
+                yield name, from_proto(request.inputs, self.signature(name), 1 << 30)
+            return
+        for name, inputs in warmup_inputs():
+            known = self.definitions.get(name)
+            if known and {*known.inputs} == {*inputs}:
+                yield name, inputs
 
 
 def _signature_defs(path):
