@@ -39,12 +39,20 @@ class Load:
         requests: `(PredictRequest, logits)` pairs; clients take them in turns.
         clients: How many.
         seconds: For how long.
+        most: After so many requests they end, too; 0 for no such end.
         pause: Seconds that a client waits after it was refused.
         meanwhile: Called in the middle.
     """
 
     def __init__(
-        self, address, requests, clients=64, seconds=20, pause=0.0, meanwhile=None
+        self,
+        address,
+        requests,
+        clients=64,
+        seconds=20,
+        pause=0.0,
+        meanwhile=None,
+        most=0,
     ):
         self.latencies = []
         self.refused = []
@@ -54,6 +62,7 @@ class Load:
         self._lock = threading.Lock()
         self._requests, self._pause = requests, pause
         self._until = time.perf_counter() + seconds
+        self._turns = iter(range(most)) if most else None
         threads = [
             threading.Thread(target=self._client, args=(address, number))
             for number in range(clients)
@@ -81,10 +90,16 @@ class Load:
         channel, stub = connect(address)
         with channel:
             turn = number
-            while time.perf_counter() < self._until:
+            while time.perf_counter() < self._until and self._may_go_on():
                 message, logits = self._requests[turn % len(self._requests)]
                 turn += 1
                 self._ask(stub, message, logits)
+
+    def _may_go_on(self):
+        if self._turns is None:
+            return True
+        with self._lock:
+            return next(self._turns, None) is not None
 
     def _ask(self, stub, message, logits):
         started = time.perf_counter()

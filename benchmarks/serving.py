@@ -1,10 +1,12 @@
 """The development server under load, and against calling the model directly.
 
 `python benchmarks/serving.py` or, with the part's name, one of `load`, `overhead`,
-`overload`, `reload`, `ready`. The models have random weights, which cost the same.
+`overload`, `reload`, `ready`, `memory`, `costs`. The models have random weights, which
+cost the same.
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -17,6 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cv2
 import grpc
 import numpy as np
 import tensorflow as tf
@@ -27,11 +30,16 @@ from timing import interleaved
 from sfcl_tf.config import load_config
 from sfcl_tf.models import build_model
 from sfcl_tf.serving import export_savedmodel, extra_files
+from sfcl_tf.serving.dev_server.cost import cost
 
 SECONDS = float(os.environ.get("SFCL_LOAD_SECONDS", "60"))
 CLIENTS = 64
 GAIN = {"crops": 1.5, "serving_default": 1.2}
 OVERHEAD = 0.15
+REQUESTS = int(os.environ.get("SFCL_LOAD_REQUESTS", "20000"))
+SHAPES = 500
+GROWTH = 64.0  # MB
+WITHIN = 2.0  # times of what a call is said to cost
 READY = {"tiny": 10.0, "paper": 40.0}
 FIRST = 2.0
 PORT = 18500
@@ -233,7 +241,84 @@ def ready(base):
     return good
 
 
-PARTS = {p.__name__: p for p in (load, overhead, overload, reload, ready)}
+def memory(base):
+    """Twenty thousand requests of five hundred sizes: answers, and memory after."""
+    path = export("tiny", base)
+    call = tf.saved_model.load(str(path)).signatures["crops"]
+    rng, source = np.random.default_rng(0), crops()
+    sizes = rng.choice(np.arange(64, 320 * 320), SHAPES, replace=False)
+    asked = []
+    for number, size in enumerate(sizes):
+        side = 64 + size % 192, 64 + size // 320 % 192
+        crop = cv2.resize(source[number % len(source)], side)[None]
+        logits = call(crops=tf.constant(crop))["logit"].numpy()
+        asked.append((request("crops", {"crops": crop}), logits))
+    print(f"\n{CLIENTS} clients, {REQUESTS} crops of {len(asked)} random sizes")
+    with server(base) as (process, _):
+        Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3600, most=REQUESTS // 20)
+        before = _resident(process.pid)
+        seen = Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3600, most=REQUESTS)
+        after = _resident(process.pid)
+    print(
+        f"  {seen.throughput:.1f} faces/s, p50 {seen.percentile(50):.0f} ms, p99 "
+        f"{seen.percentile(99):.0f} ms"
+    )
+    lost = REQUESTS - len(seen.latencies)
+    good = told("lost or refused", str(lost), lost == 0)
+    good &= told("wrong", str(seen.wrong), seen.wrong == 0)
+    change = f"{before:.0f} -> {after:.0f} MB"
+    return good & told("memory before and after", change, after - before < GROWTH)
+
+
+def _resident(pid):
+    """Memory of a process in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def costs(base):
+    """What calls take, in faces, against what admission takes them for."""
+    rng, good = np.random.default_rng(0), True
+    face = tf.io.encode_png(crops()[0]).numpy()
+    large = cv2.resize(rng.integers(0, 256, (250, 250, 3)).astype("uint8"), (4000,) * 2)
+    calls = {
+        "16 faces": ("serving_default", [face] * 16),
+        "16 explanations": ("explain", [face] * 16),
+        "a frame of 16 megapixels, PNG": ("frame", [tf.io.encode_png(large).numpy()]),
+        "the same, JPEG": ("frame", [tf.io.encode_jpeg(large).numpy()]),
+        "the same, progressive": (
+            "frame",
+            [tf.io.encode_jpeg(large, progressive=True).numpy()],
+        ),
+        "a crop of 4 megapixels": (
+            "serving_default",
+            [tf.io.encode_jpeg(large[:2000, :2000]).numpy()],
+        ),
+    }
+    box = np.array([[[1000, 1000, 1200, 1200]]], np.float32)
+    signatures = tf.saved_model.load(str(export("tiny", base))).signatures
+    runs, taken_for = {}, {}
+    for name, (signature, encoded) in calls.items():
+        inputs = {"image_bytes": np.array(encoded, object)}
+        if signature == "frame":
+            inputs["boxes"] = box
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        runs[name] = functools.partial(signatures[signature], **tensors)
+        taken_for[name] = cost(signature, inputs)
+    times = interleaved(runs, rounds=5, warm_up=2)
+    one = statistics.median(times["16 faces"]) / 16
+    print("\nCalls of `tiny`, in faces of 256 px")
+    for name, values in times.items():
+        faces = statistics.median(values) / one
+        holds = faces <= WITHIN * taken_for[name]
+        good &= told(name, f"{faces:.1f}, taken for {taken_for[name]}", holds)
+    return good
+
+
+PARTS = {
+    part.__name__: part
+    for part in (load, overhead, overload, reload, ready, memory, costs)
+}
 
 
 def main(names):

@@ -28,19 +28,29 @@ def picture(side, quality=None):
     return tf.io.encode_jpeg(pixels, progressive=quality == "progressive").numpy()
 
 
+def boxes(frames, faces, side):
+    return np.broadcast_to(np.float32([0, 0, side, side]), (frames, faces, 4))
+
+
 @pytest.mark.parametrize(
     ("signature", "inputs", "expected"),
     [
-        ("serving_default", {"image_bytes": [picture(100)] * 5}, (5, 6)),
-        ("explain", {"image_bytes": [picture(100)] * 5}, (15, 16)),
-        ("serving_default", {"image_bytes": [picture(2000)]}, (9, 9)),
-        ("serving_default", {"image_bytes": [picture(2000, "plain")]}, (9, 9)),
-        ("serving_default", {"image_bytes": [picture(2000, "progressive")]}, (20, 40)),
+        ("serving_default", {"image_bytes": [picture(100)] * 5}, (6, 6)),
+        ("explain", {"image_bytes": [picture(100)] * 5}, (11, 11)),
+        ("serving_default", {"image_bytes": [picture(2000)]}, (23, 25)),
+        ("serving_default", {"image_bytes": [picture(2000, "plain")]}, (20, 21)),
+        ("serving_default", {"image_bytes": [picture(2000, "progressive")]}, (21, 23)),
+        ("serving_default", {"image_bytes": [picture(4097)]}, (1, 1)),
         ("serving_default", {"image_bytes": [b"no picture", b""]}, (2, 2)),
         ("serving_default", {"image_bytes": [picture(9, "plain")[:20]]}, (1, 1)),
-        ("frame", {"image_bytes": [picture(1000)] * 2, "boxes": np.zeros((2, 32, 4))},
-         (68, 68)),
-        ("crops", {"crops": np.zeros((3, 1000, 1000, 3), np.uint8)}, (9, 9)),
+        ("frame", {"image_bytes": [picture(1000)] * 2, "boxes": boxes(2, 32, 100)},
+         (70, 72)),
+        ("frame", {"image_bytes": [picture(2000)], "boxes": boxes(1, 4, 1000)},
+         (38, 40)),
+        ("frame", {"image_bytes": [picture(1000)], "boxes": boxes(1, 1, 1e9)}, (6, 7)),
+        ("frame", {"image_bytes": [picture(100)], "boxes": boxes(1, 1, np.nan)},
+         (2, 2)),
+        ("crops", {"crops": np.zeros((3, 1000, 1000, 3), np.uint8)}, (17, 17)),
         ("another", {"x": np.zeros((7, 2))}, (7, 7)),
     ],
 )  # fmt: skip
@@ -77,8 +87,8 @@ def test_admission_counts_faces_and_bytes_and_lets_in_what_is_alone():
 
 
 def test_many_costly_calls_are_refused_while_small_ones_would_fit(served):
-    heavy = np.array([picture(2000)] * 16, object)  # 144 faces' worth
-    options = ("--max-faces", 150, "--max-batch", 1)
+    heavy = np.array([picture(2000)] * 16, object)  # 380 faces' worth
+    options = ("--max-faces", 400, "--max-batch", 1)
     with dev_server(served.path.parent, *options) as server:
 
         def ask(_):

@@ -9,54 +9,69 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
+from sfcl_tf.media.container import MAX_SCANS
+from sfcl_tf.serving.decode import MAX_PIXELS
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _SCAN = b"\xff\xda"
-# As benchmarks/serving.py measures them for a face of 256x256 pixels: decoding and
-# SIDA by million pixels, explaining with its gradient.
-_OF_A_MEGAPIXEL = 2.0
-_OF_AN_EXPLANATION = 3.0
-# A scan of a progressive JPEG takes some of the time of the only one of a plain one.
-_OF_A_SCAN = 0.25
+# In faces of 256x256 pixels, by million pixels, as benchmarks/serving.py measures them
+# with the smallest model: DCT and SIDA of a crop, decoding, each scan after the first.
+_PREPARED = 4.5
+_DECODED = {"png": 1.2, "jpeg": 0.35}
+_SCANNED = 0.04
+_EXPLAINED = 2.0  # times of a score
+_MARGIN = 1.3  # that a crop is larger than its box
 
 
 def cost(signature: str, inputs: Mapping[str, np.ndarray]) -> int:
     """Returns what a call costs, at least 1.
 
-    Faces through the network count one each, pictures by their pixels and a JPEG's by
-    its scans, as their headers tell. A picture that will be refused costs next to
-    nothing.
+    Faces count by their pixels, pictures by what it takes to decode them, as their
+    headers tell. A picture that will be refused costs next to nothing.
 
     Args:
         signature: Its name.
         inputs: Arrays by name, the first axis that of the batch.
     """
-    rows = max((len(value) for value in inputs.values() if value.ndim), default=1)
     boxes, encoded, crops = (inputs.get(n) for n in ("boxes", "image_bytes", "crops"))
-    faces = float(rows)
-    if boxes is not None and boxes.ndim > 1:
-        faces *= boxes.shape[1]
-    if signature == "explain":
-        faces *= _OF_AN_EXPLANATION
-    pixels = 0.0
+    decoding = 0.0
     if encoded is not None and encoded.dtype == object:
-        pixels = sum(map(_pixels, encoded.flat))
+        pictures = [_picture(each) for each in encoded.flat]
+        decoding = sum(each[1] for each in pictures)
+        crop_sizes = np.array([each[0] for each in pictures], float)
+        if boxes is not None and boxes.ndim == 3 and len(boxes) == len(pictures):
+            sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0) * _MARGIN
+            areas = np.nan_to_num(sides.astype(float).prod(-1))
+            crop_sizes = np.minimum(areas, crop_sizes[:, None])
     elif crops is not None and crops.ndim == 4:
-        pixels = math.prod(crops.shape[:3])
-    return max(math.ceil(faces + _OF_A_MEGAPIXEL * pixels / 1e6), 1)
+        crop_sizes = np.full(len(crops), math.prod(crops.shape[1:3]), float)
+    else:
+        rows = max((len(value) for value in inputs.values() if value.ndim), default=1)
+        crop_sizes = np.zeros(rows)
+    faces = crop_sizes.size + _PREPARED * crop_sizes.sum() / 1e6
+    if signature == "explain":
+        faces *= _EXPLAINED
+    return max(math.ceil(faces + decoding), 1)
 
 
-def _pixels(encoded: bytes) -> float:
-    """Pixels to decode; those of a JPEG of many scans count several times."""
+def _picture(encoded: bytes) -> tuple[int, float]:
+    """Pixels of an encoded picture, and what decoding it costs."""
     if encoded.startswith(_PNG) and len(encoded) >= 24:
-        return math.prod(struct.unpack(">II", encoded[16:24]))
+        pixels = math.prod(struct.unpack(">II", encoded[16:24]))
+        if pixels > MAX_PIXELS:
+            return 0, 0.0
+        return pixels, _DECODED["png"] * pixels / 1e6
     if not encoded.startswith(_JPEG):
-        return 0
+        return 0, 0.0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(encoded), formats=["JPEG"]) as image:
                 pixels = math.prod(image.size)
     except Exception:  # the graph tells what is wrong with it
-        return 0
-    return pixels * (1 + _OF_A_SCAN * (encoded.count(_SCAN) - 1))
+        return 0, 0.0
+    scans = encoded.count(_SCAN)
+    if pixels > MAX_PIXELS or scans > MAX_SCANS:
+        return 0, 0.0
+    return pixels, (_DECODED["jpeg"] + _SCANNED * (scans - 1)) * pixels / 1e6
