@@ -48,11 +48,11 @@ $(STAMP): pyproject.toml setup.py $(LOCK)
 	@echo "Installing into $(VENV); TensorFlow alone is 0.5 GB."
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install -q --python $(BIN)/python -r $(LOCK) && \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK) && \
 	  uv pip install -q --python $(BIN)/python --no-deps $(EDITABLE); \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install -q -r $(LOCK) && \
+	  $(BIN)/python -m pip install -q --require-hashes -r $(LOCK) && \
 	  $(BIN)/python -m pip install -q --no-deps $(EDITABLE); \
 	fi
 	@touch $@

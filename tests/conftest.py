@@ -1,7 +1,9 @@
 """Fixtures that all tests share."""
 
 import os
+import runpy
 import socket
+import tempfile
 from pathlib import Path
 
 import av
@@ -11,6 +13,15 @@ import pytest
 from sfcl_tf.system.quiet import import_tensorflow
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+GUARD = Path(__file__).parent / "guard"
+# Of each worker its own, so that a test is told what it tried itself.
+_TRIED = Path(tempfile.mkdtemp(prefix="sfcl-guard-"), "tried")
+os.environ["SFCL_GUARD"] = str(_TRIED)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(GUARD), os.environ.get("PYTHONPATH")))
+)
+runpy.run_path(str(GUARD / "sitecustomize.py"))
 
 # Fixtures of several rooms. They import TensorFlow when they are used, not here.
 pytest_plugins = ["fixtures.collection", "fixtures.served", "fixtures.small_run"]
@@ -28,6 +39,16 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Puts the slow tests first, so that parallel workers end together."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_this_machine():
+    """Lets a test fail whose processes tried to reach other machines."""
+    yield
+    if _TRIED.exists():
+        tried = _TRIED.read_text()
+        _TRIED.unlink()
+        pytest.fail(f"Connections that leave this machine:\n{tried}")
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def run(args):
 
     model = options.model(args)
     signal.signal(signal.SIGTERM, _terminate)
-    code = 0
+    code, ended = 0, threading.Event()
     try:
         with (
             _temporary_files(),
@@ -81,7 +81,9 @@ def run(args):
                     )
                 say(f"{detector.model.name}, {detector.model.engine}, at {address}")
                 say("Open it in a browser. Ctrl-C ends it.")
-                threading.Event().wait()
+                # A signal that another thread gets does not wake this one.
+                while not ended.wait(1.0):
+                    pass
             finally:
                 for each in (signal.SIGINT, signal.SIGTERM):
                     signal.signal(each, signal.SIG_IGN)  # uploads are deleted now
