@@ -69,7 +69,12 @@ def run(args):
         with (
             _temporary_files(),
             Detector.load(
-                model, args.engine, args.precision, isolated=True, say=say
+                model,
+                args.engine,
+                args.precision,
+                isolated=True,
+                say=say,
+                trust=args.trust,
             ) as detector,
             serving(detector, settings) as address,
         ):

@@ -128,6 +128,10 @@ def _check(args):
             "Expected --engine and --precision without --server, which has its own. "
             "Received both."
         )
+    if args.server and args.trust:
+        raise UsageError(
+            "Expected --trust with a SavedModel of this machine. Received: --server."
+        )
     if not args.server and (args.server_name or args.server_ca):
         raise UsageError(
             "Expected --server with --server-name and --server-ca. Received: none."
@@ -171,6 +175,7 @@ def _detector(args, model, say):
             isolated=True,
             timeout=args.timeout,
             say=say,
+            trust=args.trust,
         )
     credentials = None
     if args.server_ca:

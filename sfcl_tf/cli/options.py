@@ -157,6 +157,17 @@ def add_model(parser):
         default="float32",
         help="bf16 and int8 are faster and less exact (default: float32)",
     )
+    add_trust(parser)
+
+
+def add_trust(parser):
+    """Adds whether a SavedModel is taken as it is."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="load a SavedModel that may read and write files too: it is a program, "
+        "and refused if it has operations that do more than compute",
+    )
 
 
 def model(args) -> Path:

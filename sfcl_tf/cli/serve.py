@@ -15,6 +15,7 @@ import os
 import sys
 from pathlib import Path
 
+from sfcl_tf.cli.options import add_trust, is_loopback
 from sfcl_tf.runs import files
 from sfcl_tf.serving.names import MODEL_NAME
 
@@ -51,6 +52,7 @@ def add_arguments(parser):
         metavar="S",
         help="seconds between looks for a newer version (default: %(default)g)",
     )
+    add_trust(parser)
     group = parser.add_argument_group("load")
     group.add_argument(
         "--max-batch",
@@ -121,7 +123,6 @@ def run(args):
 
     import_tensorflow()
     settings = settings_of()
-    from sfcl_tf.cli.options import is_loopback
     from sfcl_tf.serving.dev_server.server import serve
 
     if not is_loopback(args.host) and not args.client_ca:
@@ -201,6 +202,7 @@ def _checked(args):
             drain=args.drain,
             poll=args.poll,
             tls=tls,
+            trust=args.trust,
         )
 
     return settings

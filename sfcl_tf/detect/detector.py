@@ -86,6 +86,7 @@ class Detector:
         isolated: bool = False,
         timeout: float = TIMEOUT,
         say: Callable[[str], None] = lambda text: None,
+        trust: bool = False,
     ) -> "Detector":
         """Loads a model of this machine.
 
@@ -101,16 +102,18 @@ class Detector:
             isolated: See above.
             timeout: See above.
             say: Told what takes a while.
+            trust: Whether a SavedModel may do more than compute: read and write
+                files. If not, one that has operations for it is refused unread.
 
         Raises:
-            ModelError: If nothing that can be loaded is there.
+            ModelError: If nothing that can be loaded is there, or it is refused.
             UsageError: If an argument is wrong.
         """
         from sfcl_tf.detect.load import load_model
 
         if batch < 1:
             raise UsageError(f"Expected a batch of at least 1. Received: {batch}.")
-        model = load_model(Path(path), engine, precision, threads, batch, say)
+        model = load_model(Path(path), engine, precision, threads, batch, say, trust)
         return cls(model, isolated=isolated, timeout=timeout)
 
     @classmethod

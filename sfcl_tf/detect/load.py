@@ -39,6 +39,7 @@ def load_model(
     threads: int | None = None,
     batch: int = 4,
     say: Callable[[str], None] = lambda text: None,
+    trust: bool = False,
 ):
     """Loads a run, a SavedModel or an engine as a `ScoringModel`; see `Detector.load`.
 
@@ -71,7 +72,7 @@ def load_model(
             f"{path}, a SavedModel, with {engine} in {precision}. Give the run it was "
             "exported from, or what `sfcl export --format` wrote."
         )
-    return ExportedModel(version, batch)
+    return ExportedModel(version, batch, trust)
 
 
 def _of_engine(path, engine, precision, threads, batch):

@@ -159,15 +159,16 @@ class ExportedModel(ScoringModel):
     Args:
         path: The version's folder.
         batch: Faces scored together.
+        trust: Whether it may do more than compute; see `sfcl_tf.serving.trust`.
 
     Raises:
-        ModelError: If it is no export of this package.
+        ModelError: If it is no export of this package, or is not trusted.
     """
 
     engine = "tensorflow, SavedModel"
 
-    def __init__(self, path: Path, batch: int = BATCH):
-        import tensorflow as tf
+    def __init__(self, path: Path, batch: int = BATCH, trust: bool = False):
+        from sfcl_tf.serving.trust import load_savedmodel
 
         extra = path / EXTRA
         if not (extra / files.CONFIG).is_file():
@@ -176,16 +177,14 @@ class ExportedModel(ScoringModel):
                 f"without {EXTRA}/config.toml."
             )
         super().__init__(read_config(extra / files.CONFIG))
-        try:
-            self._loaded = tf.saved_model.load(str(path))
-            self._signatures = self._loaded.signatures
-            if not {"frame", "explain"} <= set(self._signatures):
-                raise ValueError(f"the signatures {sorted(self._signatures)}")
-        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        self._loaded = load_savedmodel(path, trust=trust)
+        self._signatures = getattr(self._loaded, "signatures", {})
+        if not {"frame", "explain"} <= set(self._signatures):
             raise ModelError(
                 f"Expected a SavedModel that `sfcl export` wrote at {path}. Received: "
-                f"{error}. Export it anew: sfcl export RUN."
-            ) from error
+                f"the signatures {sorted(self._signatures)}. Export it anew: sfcl "
+                "export RUN."
+            )
         whole = path.resolve()
         self.name = "/".join(whole.parts[-3:])
         self.calibration = Calibration.read(extra)

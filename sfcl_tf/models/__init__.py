@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,15 +132,18 @@ def load_weights(model, path) -> None:
         path: A `.weights.h5` file.
 
     Raises:
-        ValueError: If it holds those of another model.
+        ModelError: If it holds those of another model, or is damaged.
     """
-    # Keras warns of each layer that it finds nothing for, before it raises.
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            model.load_weights(path)
-        except ValueError:
-            if not _load_plain(model, path):
-                raise
+    from sfcl_tf.models.weight_files import read_weights
+
+    try:
+        read_weights(model, path)
+    except ValueError as error:
+        if not _load_plain(model, path):
+            raise ModelError(
+                f"Expected weights of {model.name} at {path}. Received: {error} Give "
+                "those of a model of the same configuration."
+            ) from error
 
 
 def _load_plain(model, path):
@@ -152,6 +154,7 @@ def _load_plain(model, path):
     import keras
 
     from sfcl_tf.layers import Logit
+    from sfcl_tf.models.weight_files import read_weights
 
     def plain(layer):
         if not isinstance(layer, keras.layers.Layer):
@@ -165,7 +168,7 @@ def _load_plain(model, path):
 
     before = keras.models.clone_model(model, clone_function=plain)
     try:
-        before.load_weights(path)
+        read_weights(before, path)
     except ValueError:
         return False
     model.set_weights(before.get_weights())
@@ -179,11 +182,11 @@ def load_model(path: str | Path) -> "keras.Model":
         path: A `.keras` file or a run directory that holds `model.keras`.
 
     Raises:
-        ModelError: If the file is absent or not a model of this package.
+        ModelError: If the file is absent or not a model of this package, whatever
+            else it is; see `sfcl_tf.models.model_file`.
     """
-    import keras
-
     import sfcl_tf.layers  # noqa: F401  registers them
+    from sfcl_tf.models.model_file import read_model
 
     for module in modules():  # registers the layers of one network alone
         importlib.import_module(module)
@@ -197,9 +200,4 @@ def load_model(path: str | Path) -> "keras.Model":
             "Train one (`python train.py --dataset demo --preset tiny`) or give the "
             "directory of a finished run."
         )
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ModelError(
-            f"Expected a model saved by this package at {path}. Received: {error}"
-        ) from error
+    return read_model(path)

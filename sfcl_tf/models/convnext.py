@@ -5,6 +5,7 @@ import numpy as np
 
 from sfcl_tf.models.efficientnet import ImageNetScale
 from sfcl_tf.models.parts import Parts
+from sfcl_tf.models.weight_files import read_weights
 
 # Keras's network, and of each stage how many blocks and how many channels.
 VARIANTS = {
@@ -86,7 +87,7 @@ class SpatialBranch:
             theirs = network(
                 include_top=False, include_preprocessing=False, weights=None
             )
-            theirs.load_weights(str(weights))
+            read_weights(theirs, weights)
             # Of a grouped convolution, whose kernel is (7, 7, 1, C).
             kernels = [
                 np.reshape(given, own.shape)

@@ -5,6 +5,7 @@ from keras import ops
 
 from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.parts import Parts
+from sfcl_tf.models.weight_files import read_weights
 
 # ImageNet's channel statistics on RGB in 0..1: what Keras's weights expect.
 _MEAN = (0.485, 0.456, 0.406)
@@ -69,7 +70,7 @@ class SpatialBranch:
             include_top=False, weights=None, input_shape=(image_size, image_size, 3)
         )
         if weights is not None:
-            self.network.load_weights(str(weights))
+            read_weights(self.network, weights)
         set_momentum(self.network, momentum)
         start = self.network.get_layer("stem_conv_pad").input
         tap = self.network.get_layer(TAP).input

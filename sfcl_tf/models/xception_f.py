@@ -2,6 +2,8 @@
 
 import keras
 
+from sfcl_tf.models.weight_files import read_weights
+
 
 class FrequencyBranch:
     """Xception with its first three units replaced by one block of ours.
@@ -37,7 +39,7 @@ class FrequencyBranch:
             include_top=False, weights=None, input_shape=(299, 299, 3)
         )
         if weights is not None:
-            xception.load_weights(str(weights))
+            read_weights(xception, weights)
         # Any size: the graph is convolutional, and its input is cut off anyway.
         self.network = keras.models.clone_model(
             xception,

@@ -18,6 +18,14 @@ def printable_lines(text: object) -> str:
     return "\n".join(map(printable, str(text).split("\n")))
 
 
+def in_a_line(error: BaseException, most: int = 300) -> str:
+    """Returns an error's text in a line; Keras's may quote a whole model."""
+    text = " ".join(str(error)[: 4 * most].split())
+    if isinstance(error, KeyError) or not text:  # its text is the key alone
+        text = f"{type(error).__name__} {text}".strip()
+    return text if len(text) <= most else f"{text[:most]} ..."
+
+
 def cells(row: Iterable[Any]) -> list[Any]:
     """Returns a row for a CSV file, in which no text is a formula.
 

@@ -15,6 +15,7 @@ from sfcl_tf.runs.files import STATE
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import ModelError
 from sfcl_tf.system.output import explain_write_errors, write_json
+from sfcl_tf.system.plain_text import in_a_line
 from sfcl_tf.training.finite import FiniteGuard
 from sfcl_tf.training.fit import FitModel
 
@@ -129,10 +130,10 @@ class TrainingState:
         path = self._folder / state["name"]
         try:
             self._variables.read(str(path)).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+        except Exception as error:  # whatever a damaged file makes it raise
             raise ModelError(
                 f"Expected a checkpoint at {path} that fits this model. Received: "
-                f"{str(error).splitlines()[0]} Start the run anew under another --name."
+                f"{in_a_line(error)} Start the run anew under another --name."
             ) from error
         values = state["progress"]
         absent: dict[str, Any] = {"best_auc": math.nan, "best_loss": math.inf}

@@ -11,7 +11,8 @@ from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.runs import Run, files
 from sfcl_tf.serving import export_savedmodel, extra_files, verify_savedmodel
 from sfcl_tf.serving.names import MOST_VERSION, WARMUP
-from sfcl_tf.system.errors import UsageError
+from sfcl_tf.serving.trust import read_savedmodel
+from sfcl_tf.system.errors import ModelError, UsageError
 from sfcl_tf.system.storage import local_copy, parse_location
 from sfcl_tf.workflow.export_engine import write_engine
 from sfcl_tf.workflow.progress import Progress
@@ -183,6 +184,10 @@ def save_and_verify(
         calibration=Calibration.read(run.folder),
         extra=extra,
     )
+    try:
+        read_savedmodel(path)
+    except ModelError as error:  # of a model that somebody added
+        progress.say(f"It is loaded and served with --trust alone. {error}")
     return {
         "path": str(path),
         "max_abs_difference": difference,

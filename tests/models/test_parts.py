@@ -10,7 +10,7 @@ from sfcl_tf.layers import Logit
 from sfcl_tf.models import backbone, build_model, load_model, load_weights
 from sfcl_tf.models.parts import parts
 from sfcl_tf.models.registry import DETECTORS
-from sfcl_tf.system.errors import UsageError
+from sfcl_tf.system.errors import ModelError, UsageError
 from sfcl_tf.training.optimizer import make_optimizer
 from sfcl_tf.training.trainer import save_model
 
@@ -101,7 +101,7 @@ def test_weights_of_another_model_do_not_fit(tmp_path):
         for n in (2, 3)
     )
     other.save_weights(tmp_path / "of.weights.h5")
-    with pytest.raises(ValueError, match="could not be loaded"):
+    with pytest.raises(ModelError, match="could not be loaded"):
         load_weights(model, tmp_path / "of.weights.h5")
 
 

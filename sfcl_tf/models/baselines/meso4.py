@@ -5,6 +5,7 @@ import keras
 from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.baselines.classifier import as_detector
 from sfcl_tf.models.parts import Parts
+from sfcl_tf.models.weight_files import read_weights
 
 # Filters, kernel and pooling of the four convolutions.
 _BLOCKS = ((8, 3, 2), (8, 5, 2), (16, 5, 2), (16, 5, 4))
@@ -27,7 +28,7 @@ def meso4(config, *, weights=None):
     parts = Parts(last_map=f"pool{len(_BLOCKS)}", float32=("scale",))
     model = as_detector(config, lambda image: _features(config, image), "meso4", parts)
     if weights is not None:
-        model.load_weights(str(weights))
+        read_weights(model, weights)
         logit = model.get_layer("logit")
         logit.set_weights([-value for value in logit.get_weights()])
     return model

@@ -6,6 +6,7 @@ from sfcl_tf.layers.precision import full_precision
 from sfcl_tf.models.baselines.classifier import as_detector, pooled
 from sfcl_tf.models.efficientnet import set_momentum
 from sfcl_tf.models.parts import Parts
+from sfcl_tf.models.weight_files import read_weights
 
 
 def xception(config, *, weights=None):
@@ -26,7 +27,7 @@ def xception(config, *, weights=None):
         include_top=False, weights=None, input_shape=(size, size, 3)
     )
     if weights is not None:
-        network.load_weights(str(weights))
+        read_weights(network, weights)
     set_momentum(network, config.bn_momentum)
     # -1..1, as Keras's weights expect.
     scale = keras.layers.Rescaling(

@@ -58,6 +58,7 @@ class ServerSettings:
         poll: Seconds between looks for newer versions.
         drain: Seconds that calls which have begun may take to end.
         tls: Certificates; `None` for none.
+        trust: Whether models may do more than compute.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +71,7 @@ class ServerSettings:
     poll: float = 2.0
     drain: float = 30.0
     tls: Tls | None = None
+    trust: bool = False
 
 
 def serve(
@@ -101,7 +103,9 @@ class _Server:
     def __init__(self, base, name, settings, on_event):
         self._settings = settings
         self._on_event = on_event
-        self._store = ModelStore(base, name, settings.batching, on_event)
+        self._store = ModelStore(
+            base, name, settings.batching, on_event, settings.trust
+        )
         self._admission = Admission(
             settings.concurrent, settings.faces, _REQUESTS * settings.request_bytes
         )

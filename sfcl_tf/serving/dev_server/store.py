@@ -45,6 +45,8 @@ class ModelStore:
         name: The model's name.
         batching: How concurrent calls are put together.
         on_event: Called with a line to be told.
+        trust: Whether versions may do more than compute; one that does is passed over
+            else.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class ModelStore:
         name: str,
         batching: Batching,
         on_event: Callable[[str], None] = lambda line: None,
+        trust: bool = False,
     ):
         self.base, self.name = base, name
         self._batching = batching
         self._on_event = on_event
+        self._trust = trust
         self._current: ModelVersion | None = None
         self._states: dict[int, VersionState] = {}
         self._failed: dict[int, tuple] = {}
@@ -203,7 +207,7 @@ class ModelStore:
         self._on_event(f"Loading version {number} of {self.name}.")
         fingerprint = self._fingerprint(number)
         try:
-            version = ModelVersion(self._path(number), self._batching)
+            version = ModelVersion(self._path(number), self._batching, self._trust)
             requests = version.warm_up()
         except (ModelError, RequestError) as error:
             self._failed[number] = fingerprint

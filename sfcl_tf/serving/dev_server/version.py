@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from sfcl_tf.serving.dev_server.batching import Batched, Batching, CropsOfAnySize
 from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
 from sfcl_tf.serving.dev_server.tensors import from_proto
 from sfcl_tf.serving.names import EXTRA, WARMUP
+from sfcl_tf.serving.trust import read_savedmodel
 from sfcl_tf.serving.warmup import warmup_inputs
 from sfcl_tf.system.errors import ModelError
 
@@ -30,16 +30,18 @@ class ModelVersion:
     Args:
         path: Its directory; the last part is the version's number.
         batching: How concurrent calls are put together.
+        trust: Whether it may do more than compute; see `read_savedmodel`.
 
     Raises:
-        ModelError: If it cannot be loaded.
+        ModelError: If it cannot be loaded, or is not trusted.
     """
 
-    def __init__(self, path: Path, batching: Batching):
+    def __init__(self, path: Path, batching: Batching, trust: bool = False):
         self.path = path
         self.number = int(path.name)
+        saved = read_savedmodel(path, trust=trust)
         try:
-            self.definitions = _signature_defs(path)
+            self.definitions = _signature_defs(saved)
             # The functions hold their weights by the object that was loaded.
             self._loaded = tf.saved_model.load(str(path))
         except Exception as error:  # whatever a damaged file makes it raise
@@ -132,10 +134,7 @@ class ModelVersion:
                 yield name, inputs
 
 
-def _signature_defs(path):
-    saved = saved_model_pb2.SavedModel.FromString(
-        (path / "saved_model.pb").read_bytes()
-    )
+def _signature_defs(saved):
     graphs = [g for g in saved.meta_graphs if "serve" in g.meta_info_def.tags]
     return {
         name: definition
