@@ -1,7 +1,10 @@
 """References and small models that tests share."""
 
+import importlib.util
+
 import keras
 import numpy as np
+import pytest
 import scipy.fft
 
 from sfcl_tf import ops
@@ -88,3 +91,9 @@ def model_inputs(crop, size, *, sida=True):
 def published(folder):
     """The names in a folder into which something is published, without the lock's."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
+def needs(package):
+    """Skips a test without a package, and does not import it: some report home then."""
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"needs {package}")

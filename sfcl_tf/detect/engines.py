@@ -1,6 +1,5 @@
 """Which engine computes a run: the fastest that is installed, made ready once."""
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import numpy as np
 from sfcl_tf.config import read_config
 from sfcl_tf.engines import available_engines, load_engine
 from sfcl_tf.runs import files
+from sfcl_tf.runs.schemas import ENGINE
 from sfcl_tf.system.errors import ModelError, UsageError
 
 ENGINES = ("auto", "openvino", "onnx", "tensorflow")
@@ -104,8 +104,8 @@ def _is_of(folder, run_dir):
     from sfcl_tf.detect.models import sha256
 
     try:
-        record = json.loads((folder / "engine.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        record = ENGINE.read(folder / "engine.json")
+    except (OSError, ModelError):
         return False
     return record.get("model_sha256") == sha256(run_dir / files.MODEL)
 

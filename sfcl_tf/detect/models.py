@@ -9,7 +9,6 @@ import abc
 import dataclasses
 import hashlib
 import itertools
-import json
 import math
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -278,7 +277,7 @@ class ServedModel(ScoringModel):
 def _calibration_of(answer):
     """Returns the calibration that a server's answer tells."""
     if answer.calibration:
-        return Calibration.from_dict(json.loads(answer.calibration))
+        return Calibration.parse(answer.calibration, "the server's answer")
     # An export of before has one pair of thresholds, both 0.5 if of no calibration.
     if answer.real_to == answer.fake_from == 0.5:
         return Calibration(reason="the server's thresholds are both 0.5")

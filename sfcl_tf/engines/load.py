@@ -2,10 +2,10 @@
 
 import importlib
 import importlib.util
-import json
 from pathlib import Path
 
 from sfcl_tf.engines.base import PRECISIONS, Engine
+from sfcl_tf.runs.schemas import ENGINE
 from sfcl_tf.system.errors import ModelError
 
 RECORD = "engine.json"
@@ -90,15 +90,4 @@ def _find(path):
 
 def _read_record(folder):
     path = folder / RECORD
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text("utf-8"))
-        if record["precision"] not in PRECISIONS:
-            raise ValueError(f"precision {record['precision']!r}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"Expected what `sfcl export` wrote in {path}. Received: {error!r}. Export "
-            "the engine anew."
-        ) from error
-    return record
+    return ENGINE.read(path) if path.is_file() else {}

@@ -1,7 +1,6 @@
 """The EfficientNet-B4 that a result is to be read beside, where there is one."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.stored import stored
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
+from sfcl_tf.runs.format import read_environment
 from sfcl_tf.runs.selection import Selection, log_evaluation
 from sfcl_tf.system.errors import SfclError
 
@@ -142,9 +142,6 @@ def _baseline_config(run_dir):
 
 
 def _records(run_dir):
-    try:
-        values = json.loads((Path(run_dir) / files.ENVIRONMENT).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+    values = read_environment(run_dir)
     identity = [values.get(key) for key in ("dataset", "fingerprint", "records")]
     return identity if all(identity) else None

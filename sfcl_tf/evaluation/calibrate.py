@@ -15,6 +15,7 @@ from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.evaluation.summary import to_logit
 from sfcl_tf.evaluation.thresholds import Thresholds, fit_levels, threshold_at_fpr
 from sfcl_tf.runs import files
+from sfcl_tf.runs.schemas import CALIBRATION
 from sfcl_tf.system.errors import ModelError
 from sfcl_tf.system.output import write_text
 
@@ -194,14 +195,26 @@ class Calibration:
             ModelError: If the file is damaged.
         """
         path = Path(run_dir) / files.CALIBRATION
-        if not path.is_file():
-            return cls()
+        return cls.parse(path.read_bytes(), path) if path.is_file() else cls()
+
+    @classmethod
+    def parse(cls, content: bytes | str, source) -> "Calibration":
+        """Returns what JSON says.
+
+        Args:
+            content: The JSON.
+            source: Where it is from, as errors name it.
+
+        Raises:
+            ModelError: If it is damaged, or cannot be.
+        """
+        values = CALIBRATION.parse(content, source)
         try:
-            return cls.from_dict(json.loads(path.read_text("utf-8")))
+            return cls.from_dict(values)
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
-                f"Expected a calibration in {path}. Received: {error!r}. Remove it, "
-                "and run `sfcl calibrate RUN` to write it anew."
+                f"Expected a calibration in {source}. Received: {error!r}. "
+                f"{CALIBRATION.hint}"
             ) from error
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from sfcl_tf.evaluation.spectra import BANDS, sida_curves
 from sfcl_tf.faces.quality import Quality, measure
 from sfcl_tf.runs import files
+from sfcl_tf.runs.schemas import REFERENCE
 from sfcl_tf.system.errors import ModelError
 from sfcl_tf.system.output import write_text
 
@@ -70,7 +71,7 @@ class Reference:
             ModelError: If it is damaged.
         """
         try:
-            values = json.loads(content)
+            values = REFERENCE.parse(content, path)
             for name in ("mean", "error"):
                 values[name] = np.array(values[name], float).reshape(2, BANDS)
             for name in ("low", "high"):

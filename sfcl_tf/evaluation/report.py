@@ -1,7 +1,5 @@
 """One HTML page about a run, made only of what lies in its directory."""
 
-import json
-import math
 import tomllib
 from pathlib import Path
 
@@ -11,6 +9,8 @@ from sfcl_tf.evaluation.calibrate import Calibration
 from sfcl_tf.evaluation.intervals import LEAST_VIDEOS
 from sfcl_tf.evaluation.predictions import Predictions
 from sfcl_tf.runs import files
+from sfcl_tf.runs.run import Run
+from sfcl_tf.runs.schemas import RESULTS
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.html import data_uri, flat, number, percent, render
 from sfcl_tf.system.output import write_text
@@ -74,13 +74,13 @@ def write_report(run_dir: str | Path) -> Path:
             f"Expected a run directory at {run_dir}. Received: none. "
             "Give a folder that `sfcl train` has written."
         )
-    results = _load(run_dir / files.RESULTS, json.loads) or {}
-    history = _load(run_dir / files.METRICS, _json_lines) or []
+    run = Run(run_dir)
+    results, history = run.results, run.history
     csv_path = run_dir / files.predictions(files.OWN_TEST)
     predictions = Predictions.read_csv(csv_path) if csv_path.is_file() else None
     made = {
         files.CONFIG: _load(run_dir / files.CONFIG, tomllib.loads),
-        files.ENVIRONMENT: _load(run_dir / files.ENVIRONMENT, json.loads),
+        files.ENVIRONMENT: run.environment or None,
     }
     summary = results.get("summary") or {}
     methods = {"all": summary, **summary.get("methods", {})} if summary else {}
@@ -148,14 +148,19 @@ def _interval(figures, name="auc") -> str:
 def _few(figures) -> str:
     """Tells how few videos there are, where they are too few for an interval."""
     reals, fakes = (figures.get(f"videos_{kind}") for kind in ("real", "fake"))
-    if reals is None or min(reals, fakes) >= LEAST_VIDEOS:
+    if reals is None or fakes is None or min(reals, fakes) >= LEAST_VIDEOS:
         return ""
     return f"{reals} real, {fakes} fake"
 
 
 def _calibration(results) -> Calibration | None:
     values = results.get("calibration")
-    return Calibration.from_dict(values) if values and results.get("verdicts") else None
+    if not values or not results.get("verdicts"):
+        return None
+    try:
+        return Calibration.from_dict(values)
+    except (KeyError, ValueError, TypeError):  # of a calibration that cannot be
+        return None
 
 
 def _baseline(results) -> str:
@@ -171,6 +176,8 @@ def _baseline(results) -> str:
     parts = []
     for level in ("frame", "video"):
         row = baseline[level]
+        if row["two"] is None or row["difference"] is None:
+            continue
         interval = "of too few videos for an interval"
         if row["interval"]:
             low, high = row["interval"]
@@ -206,8 +213,8 @@ def _others(run_dir) -> dict[str, dict]:
     """The run's figures on other data, from `results_*.json`."""
     groups = {}
     for path in sorted(run_dir.glob("results_*.json")):
-        results = _load(path, json.loads)
-        if results and "summary" in results:
+        results = RESULTS.read(path)
+        if "summary" in results:
             name = f"{results.get('dataset')}, {results.get('split')}"
             name = results.get("data", {}).get("title", name)
             if name in groups:  # of before a title told them apart
@@ -263,16 +270,13 @@ def _training(results) -> list[str]:
         text = f"Epoch {results['selected_epoch']} was selected"
         reason = results.get("selection")
         sentences.append(f"{text}: {reason}." if reason else f"{text}.")
-    if export := results.get("export"):
+    export = results.get("export", {})
+    if (difference := export.get("max_abs_difference")) is not None:
         sentences.append(
             f"The export {export.get('path', '')} differs from the trained model by at "
-            f"most {export.get('max_abs_difference', math.nan):.2g}."
+            f"most {difference:.2g}."
         )
     return sentences
-
-
-def _json_lines(text) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def _load(path, parse):

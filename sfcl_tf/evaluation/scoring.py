@@ -14,8 +14,8 @@ from sfcl_tf.evaluation.predictor import Predictor
 from sfcl_tf.evaluation.summary import summarize, write_results
 from sfcl_tf.inputs.pipeline import InputPipeline
 from sfcl_tf.runs import files
+from sfcl_tf.runs.schemas import RESULTS
 from sfcl_tf.runs.selection import Selection, log_evaluation
-from sfcl_tf.system.errors import DataError
 
 _EXAMPLES = 6
 # Of the run, not of its scores: what `train` and `export` found out.
@@ -138,13 +138,7 @@ def _facts(path):
     """What `results.json` says of the run, whatever scores it tells of."""
     if not path.is_file():
         return {}
-    try:
-        earlier = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise DataError(
-            f"Expected figures in JSON in {path}. Received: {error}. Restore it, or "
-            "remove it: then the epoch chosen and the export are no longer told there."
-        ) from error
+    earlier = RESULTS.read(path)
     return {key: earlier[key] for key in _FACTS if key in earlier}
 
 

@@ -1,12 +1,21 @@
 """The form of a run directory, which other versions of the package may not share."""
 
-import json
 from pathlib import Path
+from typing import Any
 
+from sfcl_tf.runs import files, schemas
 from sfcl_tf.system.errors import ModelError
 
 RUN_FORMAT = 1
 """Raised when a run directory of before can no longer be read."""
+
+
+def read_environment(run_dir: Path) -> dict[str, Any]:
+    """Returns what `env.json` says; empty where it is absent or damaged."""
+    try:
+        return schemas.ENVIRONMENT.read(Path(run_dir) / files.ENVIRONMENT)
+    except (OSError, ModelError):
+        return {}
 
 
 def require_format(run_dir: Path) -> None:
@@ -15,9 +24,8 @@ def require_format(run_dir: Path) -> None:
     Raises:
         ModelError: It names the version that made it.
     """
-    try:
-        values = json.loads((Path(run_dir) / "env.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    values = read_environment(run_dir)
+    if not values:
         return  # what is missing is told by whoever needs it
     version = values.get("run_format", 0)
     if version != RUN_FORMAT:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sfcl_tf.config import Config, read_config
-from sfcl_tf.runs import files
-from sfcl_tf.runs.format import require_format
-from sfcl_tf.system.errors import DataError, ModelError, SfclError, UsageError
+from sfcl_tf.runs import files, schemas
+from sfcl_tf.runs.format import read_environment, require_format
+from sfcl_tf.system.errors import ModelError, SfclError, UsageError
 from sfcl_tf.system.output import alone
 from sfcl_tf.system.storage import (
     explain_access_errors,
@@ -179,11 +178,7 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """What `env.json` says; empty where it is absent or damaged."""
-        try:
-            found = json.loads(self.path(files.ENVIRONMENT).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return read_environment(self.folder)
 
     @property
     def results(self) -> dict[str, Any]:
@@ -193,16 +188,7 @@ class Run:
             DataError: If they are damaged.
         """
         path = self.path(files.RESULTS)
-        if not path.is_file():
-            return {}
-        hint = "Write it anew by `sfcl evaluate RUN`."
-        results = _parsed(path, path.read_text("utf-8", "replace"), hint)
-        summary = results.get("summary", {})
-        if not isinstance(summary, dict) or not isinstance(
-            summary.get("frame", {}), dict
-        ):
-            raise _damaged(path, "a summary that is none", hint)
-        return results
+        return schemas.RESULTS.read(path) if path.is_file() else {}
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -212,14 +198,7 @@ class Run:
             DataError: If they are damaged.
         """
         path = self.path(files.METRICS)
-        if not path.is_file():
-            return []
-        hint = "Repair or remove that line: the model does not depend on it."
-        lines = path.read_text("utf-8", "replace").splitlines()
-        rows = [_parsed(path, line, hint) for line in lines]
-        if lacking := [row for row in rows if not isinstance(row.get("epoch"), int)]:
-            raise _damaged(path, f"{lacking[0]}, without its epoch", hint)
-        return rows
+        return schemas.HISTORY.read_lines(path) if path.is_file() else []
 
     @functools.cached_property
     def model(self):
@@ -231,23 +210,6 @@ class Run:
         from sfcl_tf.models import load_model
 
         return load_model(self.path(files.MODEL))
-
-
-def _parsed(path, text: str, hint: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, str(error), hint) from error
-    if not isinstance(found, dict):
-        raise _damaged(path, text[:80], hint)
-    return found
-
-
-def _damaged(path, what: str, hint: str) -> DataError:
-    return DataError(
-        f"Expected a JSON object as this software writes it in {path}. Received: "
-        f"{what}. {hint}"
-    )
 
 
 def new_location(runs: str | Path, name: str):

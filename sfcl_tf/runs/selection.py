@@ -12,8 +12,8 @@ from typing import Any
 from sfcl_tf.catalog.cards import card_name, card_names, load_card
 from sfcl_tf.config import DataConfig
 from sfcl_tf.records.manifest import Manifest, Settings, fingerprint
-from sfcl_tf.runs import files
-from sfcl_tf.system.errors import SfclError
+from sfcl_tf.runs import files, schemas
+from sfcl_tf.system.errors import DataError, SfclError
 
 _LONGEST = 80  # characters of a file's name that tell methods
 
@@ -207,9 +207,9 @@ def logged_digest(
         See `Manifest.digest`; `None` where no evaluation of the name was noted.
     """
     path, digest = Path(run_dir) / files.EVALUATIONS, None
-    for text in path.read_text("utf-8").splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError):  # the last one, of a full disk
-            line = json.loads(text)
+    for text in path.read_bytes().splitlines() if path.is_file() else ():
+        with contextlib.suppress(DataError):  # the last one, of a full disk
+            line = schemas.EVALUATION.parse(text, path)
             if _logged_name(line, data) == name:
                 digest = line["records"] if line.get("run", "") == run else None
     return digest

@@ -1,6 +1,5 @@
 """What travels along with a SavedModel in `assets.extra/`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sfcl_tf.config import Config, to_toml
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.runs import files
+from sfcl_tf.runs.format import read_environment
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import MODEL_NAME, WARMUP
 from sfcl_tf.serving.warmup import warmup_file
@@ -32,8 +32,7 @@ def extra_files(
         `model_card.md`; the warm-up requests, where tensorflow-serving-api is
         installed.
     """
-    environment = run_dir / files.ENVIRONMENT
-    known = json.loads(environment.read_text("utf-8")) if environment.is_file() else {}
+    known = read_environment(run_dir)
     card = model_card(config, Calibration.read(run_dir), known, results)
     contents = {files.CONFIG: to_toml(config).encode(), "model_card.md": card.encode()}
     for name in (files.CALIBRATION, files.REFERENCE):

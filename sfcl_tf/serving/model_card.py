@@ -148,7 +148,7 @@ def _measured(summary):
 
 
 def _counts(figures):
-    return f"{figures['n_real']} / {figures['n_fake']}"
+    return f"{figures.get('n_real', '?')} / {figures.get('n_fake', '?')}"
 
 
 def _figure(figures, name):

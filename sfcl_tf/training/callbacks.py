@@ -12,7 +12,9 @@ import numpy as np
 
 from sfcl_tf.evaluation import Predictor, log_loss, roc_auc
 from sfcl_tf.records.reading import readable
+from sfcl_tf.runs.schemas import HISTORY
 from sfcl_tf.system import portable
+from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import explain_write_errors, write_text
 from sfcl_tf.training.checkpoint import Progress, TrainingState, candidate
 from sfcl_tf.training.finite import FiniteGuard
@@ -226,14 +228,14 @@ class LogMetrics(keras.callbacks.Callback):
 def read_rows(path: Path) -> list[dict]:
     """Returns the rows of `metrics.jsonl`, NaN where it has null; none if absent.
 
-    A last line that was cut off is left out.
+    A line that was cut off or damaged is left out, and what follows it.
     """
     rows = []
     if path.is_file():
-        for line in path.read_text("utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = HISTORY.parse(line, path)
+            except DataError:
                 break
             rows.append({k: math.nan if v is None else v for k, v in row.items()})
     return rows

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from sfcl_tf.config import RETIRED, Config
+from sfcl_tf.runs import schemas
 from sfcl_tf.runs.files import STATE
 from sfcl_tf.system import portable
 from sfcl_tf.system.errors import ModelError
@@ -215,16 +216,7 @@ def read_progress(folder: Path) -> dict[str, Any]:
 
 def _read(folder) -> dict[str, Any]:
     path = folder / STATE
-    if not path.is_file():
-        return {}
-    try:
-        state = json.loads(path.read_text("utf-8"))
-        return {key: state[key] for key in ("name", "progress", "config")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"Expected the state of a training in {path}. Received: {error!r}. "
-            "Start the run anew under another --name."
-        ) from error
+    return schemas.STATE.read(path) if path.is_file() else {}
 
 
 def _settings(config) -> dict[str, Any]:

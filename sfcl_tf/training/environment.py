@@ -1,19 +1,16 @@
 """What a run was made with, and whether what is there still fits it."""
 
 import importlib.metadata
-import json
 import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from sfcl_tf import __version__
-from sfcl_tf.runs import files
-from sfcl_tf.runs.format import RUN_FORMAT
+from sfcl_tf.runs.format import RUN_FORMAT, read_environment
 from sfcl_tf.system.errors import DataError
 from sfcl_tf.system.output import write_json
 
@@ -52,17 +49,8 @@ def note_resumed(path: Path, manifest, strategy, step: int) -> None:
             f"{' and '.join(changed)} changed since (files added, removed, or prepared "
             "anew). Give back the earlier records by --records, or start a new run."
         )
-    values["resumed"].append({"step": step, **_here(strategy)})
+    values.setdefault("resumed", []).append({"step": step, **_here(strategy)})
     write_json(path, values)
-
-
-def read_environment(run_dir: Path) -> dict[str, Any]:
-    """Returns `env.json`; empty where it is absent or damaged."""
-    path = Path(run_dir) / files.ENVIRONMENT
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _here(strategy):

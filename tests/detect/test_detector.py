@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from helpers import model_inputs
+from helpers import model_inputs, needs
 
 import sfcl_tf
 from sfcl_tf.detect import Detector, SamplingOptions
@@ -86,7 +86,7 @@ def test_a_score_depends_on_nothing_beside_it(detector, run, clips):
     "name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)]
 )
 def test_engines_agree_and_are_converted_once(detector, run, clips, tmp_path, name):
-    pytest.importorskip("openvino" if name == "openvino" else "onnxruntime")
+    needs("openvino" if name == "openvino" else "onnxruntime")
     copy = shutil.copytree(run, tmp_path / "run")
     said = []
     other = Detector.load(copy, name, say=said.append)

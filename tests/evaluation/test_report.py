@@ -138,7 +138,7 @@ def test_all_that_comes_from_outside_is_shown_as_it_is(tmp_path):
     (run / "results.json").write_text(json.dumps(results))
     (run / "results_1.json").write_text(json.dumps(other))
     (run / "env.json").write_text(json.dumps(environment))
-    (run / "metrics.jsonl").write_text(json.dumps({told["key"]: 1.0}))
+    (run / "metrics.jsonl").write_text(json.dumps({"epoch": 1, told["key"]: 1.0}))
     (run / "config.toml").write_text(f"name = {json.dumps(told['setting'])}\n")
     (run / "plots/roc.png").rename(run / f"plots/{told['plot']}.png")
     check_shown(write_report(run).read_text("utf-8"), told.values())

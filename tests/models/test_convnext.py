@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from helpers import needs
 from keras.src.legacy.saving import legacy_h5_format
 
 from sfcl_tf.config import load_config
@@ -107,7 +108,7 @@ def test_its_last_map_is_shown(model):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tf2onnx's
 @pytest.mark.parametrize("format", ["openvino", "onnx"])
 def test_engines_agree_with_keras(model, tmp_path, format):
-    pytest.importorskip({"openvino": "openvino", "onnx": "onnxruntime"}[format])
+    needs({"openvino": "openvino", "onnx": "onnxruntime"}[format])
     batch = faces()
     export_engine(model, tmp_path / "e", format)
     logits = Predictor(model)(batch)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from helpers import needs
 from small_data import small_config, small_manifest
 
 from sfcl_tf.cli import main
@@ -49,7 +50,7 @@ def export(*arguments):
 
 
 def test_an_engine_is_compared_and_told(prepared, capsys):
-    pytest.importorskip("openvino")
+    needs("openvino")
     assert export(prepared, "--format", "openvino") == 0
     printed = capsys.readouterr().out
     folder = prepared / "engines/openvino-float32"
@@ -61,7 +62,7 @@ def test_an_engine_is_compared_and_told(prepared, capsys):
 
 
 def test_the_change_in_auc_is_told(prepared, small, capsys, tmp_path):
-    pytest.importorskip("onnxruntime")
+    needs("onnxruntime")
     to = tmp_path / "elsewhere"
     assert export(prepared, "--format", "onnx", "--precision", "int8", "--to", to) == 0
     printed = capsys.readouterr().out
@@ -75,7 +76,7 @@ def test_the_change_in_auc_is_told(prepared, small, capsys, tmp_path):
 
 
 def test_without_records_an_engine_is_not_compared(finished, capsys):
-    pytest.importorskip("onnxruntime")
+    needs("onnxruntime")
     assert export(finished, "--format", "onnx") == 0
     assert "Not compared with Keras: no records" in capsys.readouterr().out
     assert export(finished, "--format", "onnx", "--precision", "int8") == 3
@@ -115,7 +116,7 @@ def test_kit_and_model_lie_where_the_kit_looks(finished, capsys, tmp_path):
     ],
 )
 def test_what_cannot_be_is_a_usage_error(finished, tmp_path, capsys, options, told):
-    pytest.importorskip("onnxruntime")
+    needs("onnxruntime")
     mine = tmp_path / "letters"
     mine.mkdir()
     (mine / "letter.txt").touch()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from faults import each_fault, most_bytes
-from helpers import small_model
+from helpers import needs, small_model
 from small_data import small_config
 
 from sfcl_tf.detect.results import Result
@@ -165,7 +165,7 @@ def test_an_export_that_fails_keeps_the_version_before(compiled, tmp_path):
 
 @pytest.mark.parametrize("format", ["openvino", "onnx"])
 def test_an_engine_that_cannot_be_written_is_told(compiled, tmp_path, format):
-    pytest.importorskip({"onnx": "onnxruntime"}.get(format, format))
+    needs({"onnx": "onnxruntime"}.get(format, format))
     from sfcl_tf.engines import export_engine
 
     config, _ = compiled
