@@ -4,6 +4,8 @@ import os
 import sys
 import tempfile
 
+from sfcl_tf.system.leftovers import sweep_autograph
+
 _WARNINGS_OFF = "2"
 _QUIET = (_WARNINGS_OFF, "3")
 
@@ -15,6 +17,8 @@ def import_tensorflow() -> None:
     `TF_CPP_MIN_LOG_LEVEL=0` to see everything. If the import fails, all is shown.
     """
     # Set for the processes of a pool too, which come here as well.
+    if "tensorflow" not in sys.modules:
+        sweep_autograph()
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _WARNINGS_OFF)
     if level not in _QUIET or "tensorflow" in sys.modules:
         import tensorflow
