@@ -16,9 +16,9 @@ def import_tensorflow() -> None:
     TensorFlow logs how it was built before its own log level counts. Set
     `TF_CPP_MIN_LOG_LEVEL=0` to see everything. If the import fails, all is shown.
     """
-    # Set for the processes of a pool too, which come here as well.
     if "tensorflow" not in sys.modules:
         sweep_autograph()
+    # Set for the processes of a pool too, which come here as well.
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _WARNINGS_OFF)
     if level not in _QUIET or "tensorflow" in sys.modules:
         import tensorflow
