@@ -18,7 +18,12 @@ from sfcl_tf.engines.packages import versions
 from sfcl_tf.engines.quantize import quantize
 from sfcl_tf.runs import files
 from sfcl_tf.system.errors import UsageError
-from sfcl_tf.system.output import explain_write_errors, publish_folder, write_json
+from sfcl_tf.system.output import (
+    AGAIN,
+    explain_write_errors,
+    publish_folder,
+    write_json,
+)
 
 FORMATS = ("openvino", "onnx")
 _BESIDE = (files.CONFIG, files.CALIBRATION, files.REFERENCE)
@@ -97,7 +102,7 @@ def export_engine(
     require_exportable(format, precision, path)
     model = in_float32(model)
     with publish_folder(path) as folder:
-        with explain_write_errors(path):
+        with explain_write_errors(path, AGAIN):
             record = {
                 "format": format,
                 "precision": precision,

@@ -1,5 +1,6 @@
 """OpenVINO: `model.xml` and `model.bin`, on the CPU."""
 
+import errno
 import functools
 import tempfile
 import threading
@@ -192,4 +193,10 @@ def _convert(source, folder, standardized):
     (output,) = model.outputs
     output.get_tensor().set_names({"logit"})
     model.set_rt_info(" ".join(sorted(standardized)), [*_STANDARDIZED])
-    openvino.save_model(model, folder / FILE, compress_to_fp16=False)
+    try:
+        openvino.save_model(model, folder / FILE, compress_to_fp16=False)
+    except RuntimeError as error:
+        if "iostream" not in str(error):
+            raise
+        # What C++ tells of a write that failed, a full disk among others.
+        raise OSError(errno.EIO, f"OpenVINO could not write it ({error})") from error

@@ -15,7 +15,7 @@ from sfcl_tf.serving.simplify import simplify
 from sfcl_tf.serving.trust import load_savedmodel
 from sfcl_tf.serving.whole import write_marker
 from sfcl_tf.system.errors import ModelError
-from sfcl_tf.system.output import explain_write_errors, publish_folder
+from sfcl_tf.system.output import AGAIN, explain_write_errors, publish_folder
 
 TOLERANCE = 1e-4
 
@@ -64,7 +64,7 @@ def export_savedmodel(
         for name, endpoint in signatures.endpoints().items()
     }
     with publish_folder(path) as folder:
-        with explain_write_errors(path):
+        with explain_write_errors(path, AGAIN):
             tf.saved_model.save(
                 module,
                 str(folder),

@@ -23,6 +23,10 @@ from sfcl_tf.system.storage import is_remote, os_error_message, upload
 _NO_SPACE = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
 
 
+AGAIN = "run the command again"
+"""The hint for what does not go on where it stopped."""
+
+
 class NotWrittenError(DataError):
     """A file could not be written."""
 
@@ -74,7 +78,7 @@ def alone(lock: Path, what: str, other: str) -> Iterator[None]:
         NotWrittenError: If its file cannot be made.
     """
     with contextlib.ExitStack() as held:
-        with explain_write_errors(lock, "run the command again"):
+        with explain_write_errors(lock, AGAIN):
             try:
                 held.enter_context(portable.locked(lock))
             except portable.InUseError as error:
@@ -98,7 +102,7 @@ def publish_folder(path: Path) -> Iterator[Path]:
         DiskFullError: If that is for lack of space.
     """
     with contextlib.ExitStack() as held:
-        with explain_write_errors(path, "run the command again"):
+        with explain_write_errors(path, AGAIN):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = path.with_name(f".{path.name}.lock")
             other = "is writing it. Wait for it, or give another folder or --version"
@@ -109,7 +113,7 @@ def publish_folder(path: Path) -> Iterator[Path]:
             new.mkdir()
         try:
             yield new
-            with explain_write_errors(path, "run the command again"):
+            with explain_write_errors(path, AGAIN):
                 for file in new.rglob("*"):
                     portable.flush_to_disk(file)
                 portable.flush_to_disk(new)

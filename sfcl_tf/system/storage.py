@@ -113,7 +113,7 @@ def os_error_message(error: Exception) -> str | None:
     # TensorFlow's file systems have errors of their own, known where it is loaded.
     if type(error).__module__.startswith("tensorflow"):
         message = re.sub(r"{{.*?}} | \[Op:\w+\]$", "", getattr(error, "message", ""))
-        return re.sub(r"^/.*; ", "", message) or str(error)
+        return re.sub(r"^\S*/.*; ", "", message) or str(error)
     return None
 
 
