@@ -255,7 +255,8 @@ def memory(base):
         asked.append((request("crops", {"crops": crop}), logits))
     print(f"\n{CLIENTS} clients, {REQUESTS} crops of {len(asked)} random sizes")
     with server(base) as (process, _):
-        Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3600, most=REQUESTS // 20)
+        # Memory of 128 threads, which the first thousands of requests divide up.
+        Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3600, most=REQUESTS // 2)
         before = _resident(process.pid)
         seen = Load(f"127.0.0.1:{PORT}", asked, CLIENTS, 3600, most=REQUESTS)
         after = _resident(process.pid)
