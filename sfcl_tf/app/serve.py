@@ -12,11 +12,10 @@ import dataclasses
 import importlib.metadata
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfcl_tf.app.folder import own_folder
 from sfcl_tf.faces.sampling import SamplingOptions
 from sfcl_tf.system.errors import UsageError
 
@@ -87,13 +86,11 @@ def serving(detector: "Detector", settings: PageSettings) -> Iterator[str]:
     """
     needs_app()
     _check_free(settings.host, settings.port)
-    with tempfile.TemporaryDirectory(
-        prefix="sfcl_app_", ignore_cleanup_errors=True
-    ) as folder:
+    with own_folder() as folder:
         _keep_local(folder)
         from sfcl_tf.app.page import Page
 
-        page = Page(detector, settings.sampling, Path(folder), settings.max_bytes)
+        page = Page(detector, settings.sampling, folder, settings.max_bytes)
         try:
             address = _launch(page.blocks, settings)
             page.warm_up()
@@ -108,7 +105,7 @@ def _keep_local(folder):
         del os.environ[name]
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
-        "GRADIO_TEMP_DIR": folder,
+        "GRADIO_TEMP_DIR": str(folder),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

@@ -97,10 +97,10 @@ def run(args):
 @contextlib.contextmanager
 def _temporary_files():
     """Has temporary files in one folder: TensorFlow's stay when this ends at once."""
-    with tempfile.TemporaryDirectory(
-        prefix="sfcl_app_", ignore_cleanup_errors=True
-    ) as folder:
-        tempfile.tempdir = folder
+    from sfcl_tf.app.folder import own_folder
+
+    with own_folder() as folder:
+        tempfile.tempdir = str(folder)
         yield
 
 

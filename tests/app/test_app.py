@@ -62,7 +62,7 @@ class App:
     def files(self):
         """Files that are not deleted yet, but for TensorFlow's own, which are code."""
         files = [path for path in self.temporary.rglob("*") if path.is_file()]
-        return [path for path in files if "__autograph" not in path.name]
+        return [p for p in files if p.name != ".lock" and "__autograph" not in p.name]
 
     def ends(self, number):
         """Sends a signal; returns the exit code."""
