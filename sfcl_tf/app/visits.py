@@ -49,12 +49,15 @@ class Visits:
 
     Args:
         root: Gradio's folder for uploads.
+
+    Attributes:
+        folder: Holds the files of all visits.
     """
 
     def __init__(self, root: Path):
         self._root = root
-        self._own = root / "visits"
-        self._own.mkdir(mode=0o700)
+        self.folder = root / "visits"
+        self.folder.mkdir(mode=0o700)
         self._open: dict[str, Visit] = {}
         self._lock = threading.Lock()
 
@@ -71,9 +74,13 @@ class Visits:
         """
         upload = upload.resolve()
         inside = upload.is_relative_to(self._root.resolve())
-        if not inside or self._own.resolve() in upload.parents or not upload.is_file():
+        if (
+            not inside
+            or self.folder.resolve() in upload.parents
+            or not upload.is_file()
+        ):
             raise FileNotFoundError(upload)
-        folder = self._own / secrets.token_urlsafe(16)
+        folder = self.folder / secrets.token_urlsafe(16)
         folder.mkdir(mode=0o700)
         # By an ending such as .txt, FFmpeg takes a text for a film of its letters.
         suffix = upload.suffix.lower()
@@ -115,7 +122,7 @@ class Visits:
     def sweep(self) -> None:
         """Deletes uploads that broke off, and the folders of those that were taken."""
         for path in self._root.iterdir():
-            if path == self._own:
+            if path == self.folder:
                 continue
             try:
                 if not path.is_dir():

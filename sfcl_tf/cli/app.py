@@ -43,6 +43,14 @@ def add_arguments(parser):
     parser.add_argument(
         "--port", type=int, default=7860, help="of the page (default: %(default)s)"
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name that the page is asked for by, such as that of a proxy before it; "
+        "may be repeated (default: its own address alone)",
+    )
 
 
 def run(args):
@@ -58,6 +66,7 @@ def run(args):
         args.port,
         round(args.max_size * (1 << 20)),
         SamplingOptions(args.fps),
+        tuple(args.allow_host),
     )
     import_tensorflow()
     from sfcl_tf.detect.detector import Detector
