@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sfcl_tf.app import bodies
 from sfcl_tf.app.hosts import Hosts
+from sfcl_tf.app.uploads import Uploads
 
 _API = "/gradio_api"  # Gradio's prefix
 _MAX_BODY = 1 << 20  # bytes of a request that is no upload
@@ -24,11 +25,12 @@ class Guard:
     Args:
         app: Gradio's.
         hosts: Which hosts and origins are the page's own.
+        uploads: Takes uploads in.
         reports: Folder that files may be fetched from.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, reports: Path):
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, hosts: Hosts, uploads: Uploads, reports: Path):
+        self._app, self._hosts, self._uploads = app, hosts, uploads
         self._reports = reports.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +60,10 @@ class Guard:
     async def _serve(self, headers, scope, receive, send):
         path, method = scope["path"], scope["method"]
         if (method, path) == ("POST", f"{_API}/upload"):
-            await self._app(scope, receive, send)
+            await self._uploads.take(scope, receive, send)
+            return
+        if (method, path) == ("GET", f"{_API}/upload_progress"):
+            await self._uploads.tell(scope, receive, send)
             return
         self._require_report(path)
         if "multipart" in ",".join(headers.getlist("content-type")).lower():

@@ -7,6 +7,7 @@ Guard -> upload -> the visit's folder -> Detector.examine -> verdict -> explanat
 Nothing is loaded from elsewhere, and no file stays behind.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import importlib.metadata
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # it imports TensorFlow
     from sfcl_tf.detect.detector import Detector
 
 _WAITING = 16  # files in the queue
+_SWEEP = 15.0  # s between two looks for files that nobody owns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +102,7 @@ def serving(detector: "Detector", settings: PageSettings) -> Iterator[str]:
 
         page = Page(detector, settings.sampling, folder, settings.max_bytes)
         try:
-            address = _launch(page, settings)
+            address = _launch(page, folder, settings)
             page.warm_up()
             yield address
         finally:
@@ -137,11 +139,12 @@ def _check_free(host, port):
         ) from error
 
 
-def _launch(page, settings):
+def _launch(page, folder, settings):
     import gradio as gr
 
     from sfcl_tf.app.guard import Guard
     from sfcl_tf.app.style import CSS
+    from sfcl_tf.app.uploads import Uploads
 
     @contextlib.asynccontextmanager
     async def lifespan(app) -> AsyncIterator[None]:
@@ -149,9 +152,12 @@ def _launch(page, settings):
         app.middleware_stack = Guard(
             app.middleware_stack,
             settings.hosts(),
+            Uploads(folder, settings.max_bytes),
             page.visits.folder,
         )
+        sweeping = asyncio.create_task(_sweep(page.visits))
         yield
+        sweeping.cancel()
 
     blocks = page.blocks
     blocks.queue(max_size=_WAITING, api_open=False, default_concurrency_limit=1)
@@ -177,3 +183,11 @@ def _launch(page, settings):
         app_kwargs={"openapi_url": None, "lifespan": lifespan},
     )
     return address
+
+
+async def _sweep(visits):
+    """Sweeps up on a timer, visitors or not."""
+    while True:
+        await asyncio.sleep(_SWEEP)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(visits.sweep)
