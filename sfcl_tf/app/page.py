@@ -46,6 +46,7 @@ class Page:
 
     Attributes:
         blocks: The page as Gradio has it.
+        visits: What is kept of its visitors.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Page:
     ):
         self._detector, self._model = detector, detector.model
         self._sampling = dataclasses.replace(sampling, previews=True)
-        self._visits = Visits(folder)
+        self.visits = Visits(folder)
         self._busy, self._asking = threading.Lock(), threading.Lock()
         with gr.Blocks(
             title="sfcl app", analytics_enabled=False, delete_cache=(60, 3600)
@@ -67,7 +68,7 @@ class Page:
 
     def close(self) -> None:
         """Gives up what is being looked at, and stops serving."""
-        self._visits.end_all()
+        self.visits.end_all()
         if self._busy.acquire(timeout=_GIVEN_UP):
             self._busy.release()
         if server := getattr(self.blocks, "server", None):
@@ -133,7 +134,7 @@ class Page:
         """Takes an upload over, so that it is deleted whatever comes."""
         name = Path(given.get("orig_name") or given["path"]).name[:200]
         try:
-            visit = self._visits.begin(request.session_hash, Path(given["path"]), name)
+            visit = self.visits.begin(request.session_hash, Path(given["path"]), name)
         except FileNotFoundError:
             message = parts.stopped(name, "It did not arrive. Drop it again.")
             return {self._drop: None, self._verdict: message}
@@ -148,7 +149,7 @@ class Page:
         }
 
     def _look(self, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        visit = self._visits.of(request.session_hash)
+        visit = self.visits.of(request.session_hash)
         if visit is None or not visit.upload.exists():
             return gr.skip()
         result = self._examine(visit, progress)
@@ -188,13 +189,13 @@ class Page:
         return dataclasses.replace(result, source=visit.name, reason=reason)
 
     def _highest(self, request: gr.Request):
-        visit = self._visits.of(request.session_hash)
+        visit = self.visits.of(request.session_hash)
         if visit is None or not visit.kept:
             return gr.skip()
         return self._explain(visit, _highest(visit))
 
     def _choose(self, event: gr.EventData, request: gr.Request):
-        visit = self._visits.of(request.session_hash)
+        visit = self.visits.of(request.session_hash)
         number = event._data.get("index")
         if visit is None or number not in range(len(visit.kept)):
             return parts.stopped(visit.name if visit else "", _GONE)
@@ -210,7 +211,7 @@ class Page:
         return parts.moment(highlight, explanation, self._model)
 
     def _write(self, request: gr.Request):
-        visit = self._visits.of(request.session_hash)
+        visit = self.visits.of(request.session_hash)
         if visit is None or visit.result is None:
             raise gr.Error(_GONE, print_exception=False)
         stem = re.sub(r"[^\w-]+", "_", Path(visit.name).stem)[:80]
@@ -222,14 +223,14 @@ class Page:
         return str(path)
 
     def _end(self, request: gr.Request):
-        self._visits.end(request.session_hash)
+        self.visits.end(request.session_hash)
         return {
             self._stop: gr.Button(visible=False),
             self._verdict: parts.stopped("", "Stopped. The file is deleted."),
         }
 
     def _leave(self, request: gr.Request):
-        self._visits.end(request.session_hash)
+        self.visits.end(request.session_hash)
 
 
 class _Watch:

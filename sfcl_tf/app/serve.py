@@ -1,22 +1,23 @@
 """A page in the browser of this machine: drop a file, see what is found.
 
 ```
-upload -> a folder of the visit -> Detector.examine -> verdict, moments -> explanation
+Guard -> upload -> the visit's folder -> Detector.examine -> verdict -> explanation
 ```
 
 Nothing is loaded from elsewhere, and no file stays behind.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import socket
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+from sfcl_tf.app.folder import own_folder
+from sfcl_tf.app.hosts import Hosts
 from sfcl_tf.faces.sampling import SamplingOptions
 from sfcl_tf.system.errors import UsageError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # it imports TensorFlow
     from sfcl_tf.detect.detector import Detector
 
 _WAITING = 16  # files in the queue
+_SWEEP = 15.0  # s between two looks for files that nobody owns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,7 @@ class PageSettings:
         port: Port there.
         max_bytes: Size of the largest file.
         sampling: Which pictures and faces are taken.
+        allowed_hosts: Further names of the page, as `NAME` or `NAME:PORT`; see `Hosts`.
 
     Raises:
         UsageError: If a value is out of range.
@@ -44,6 +47,7 @@ class PageSettings:
     port: int = 7860
     max_bytes: int = 500 << 20
     sampling: SamplingOptions = dataclasses.field(default_factory=SamplingOptions)
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not 1 <= self.port <= 65535:
@@ -52,6 +56,11 @@ class PageSettings:
             raise UsageError(
                 f"Expected a size of at least a byte. Received: {self.max_bytes}."
             )
+        self.hosts()
+
+    def hosts(self) -> Hosts:
+        """Returns which hosts and origins are the page's own."""
+        return Hosts(self.host, self.port, self.allowed_hosts)
 
 
 def needs_app() -> None:
@@ -87,35 +96,33 @@ def serving(detector: "Detector", settings: PageSettings) -> Iterator[str]:
     """
     needs_app()
     _check_free(settings.host, settings.port)
-    with tempfile.TemporaryDirectory(
-        prefix="sfcl_app_", ignore_cleanup_errors=True
-    ) as folder:
-        _keep_local(folder)
+    with own_folder() as folder:
+        _keep_local(folder, settings.host)
         from sfcl_tf.app.page import Page
 
-        page = Page(detector, settings.sampling, Path(folder), settings.max_bytes)
+        page = Page(detector, settings.sampling, folder, settings.max_bytes)
         try:
-            address = _launch(page.blocks, settings)
+            address = _launch(page, folder, settings)
             page.warm_up()
             yield address
         finally:
             page.close()
 
 
-def _keep_local(folder):
+def _keep_local(folder, host):
     """Lets Gradio keep its files in a folder, and talk to this machine alone."""
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
-        "GRADIO_TEMP_DIR": folder,
+        "GRADIO_TEMP_DIR": str(folder),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     # Gradio asks its own page whether it is there, which no proxy must see.
     for name in ("NO_PROXY", "no_proxy"):
-        known = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join([*known, "127.0.0.1", "localhost", "::1"])
+        known = [each for each in os.environ.get(name, "").split(",") if each]
+        os.environ[name] = ",".join([*known, "127.0.0.1", "localhost", "::1", host])
 
 
 def _check_free(host, port):
@@ -132,17 +139,34 @@ def _check_free(host, port):
         ) from error
 
 
-def _launch(blocks, settings):
+def _launch(page, folder, settings):
     import gradio as gr
 
+    from sfcl_tf.app.guard import Guard
     from sfcl_tf.app.style import CSS
+    from sfcl_tf.app.uploads import Uploads
 
+    @contextlib.asynccontextmanager
+    async def lifespan(app) -> AsyncIterator[None]:
+        # Gradio's own middleware would stand before any that it is given.
+        app.middleware_stack = Guard(
+            app.middleware_stack,
+            settings.hosts(),
+            Uploads(folder, settings.max_bytes),
+            page.visits.folder,
+        )
+        sweeping = asyncio.create_task(_sweep(page.visits))
+        yield
+        sweeping.cancel()
+
+    blocks = page.blocks
     blocks.queue(max_size=_WAITING, api_open=False, default_concurrency_limit=1)
     theme = gr.themes.Base(
         font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
     )
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _, address, _ = blocks.launch(
-        server_name=settings.host,
+        server_name=host,
         server_port=settings.port,
         max_file_size=settings.max_bytes,
         theme=theme,
@@ -156,6 +180,14 @@ def _launch(blocks, settings):
         footer_links=[],
         quiet=True,
         prevent_thread_lock=True,
-        app_kwargs={"openapi_url": None},
+        app_kwargs={"openapi_url": None, "lifespan": lifespan},
     )
     return address
+
+
+async def _sweep(visits):
+    """Sweeps up on a timer, visitors or not."""
+    while True:
+        await asyncio.sleep(_SWEEP)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(visits.sweep)

@@ -1,5 +1,6 @@
 """What the page keeps of a visitor, in memory and in a folder that goes with them."""
 
+import contextlib
 import secrets
 import shutil
 import threading
@@ -12,8 +13,9 @@ from sfcl_tf.detect.results import Result
 
 # The kept faces of one are some 10 to 30 MB, of a film in 4K more.
 _MOST = 16
-# Seconds without a byte after which a file that nobody owns is given up.
-_STALE = 300.0
+# Seconds without a byte after which a file that nobody owns is given up. An upload
+# that pauses for half a minute is refused.
+_STALE = 120.0
 
 
 class Visit:
@@ -49,12 +51,15 @@ class Visits:
 
     Args:
         root: Gradio's folder for uploads.
+
+    Attributes:
+        folder: Holds the files of all visits.
     """
 
     def __init__(self, root: Path):
         self._root = root
-        self._own = root / "visits"
-        self._own.mkdir(mode=0o700)
+        self.folder = root / "visits"
+        self.folder.mkdir(mode=0o700)
         self._open: dict[str, Visit] = {}
         self._lock = threading.Lock()
 
@@ -71,15 +76,25 @@ class Visits:
         """
         upload = upload.resolve()
         inside = upload.is_relative_to(self._root.resolve())
-        if not inside or self._own.resolve() in upload.parents or not upload.is_file():
+        if (
+            not inside
+            or self.folder.resolve() in upload.parents
+            or not upload.is_file()
+        ):
             raise FileNotFoundError(upload)
-        folder = self._own / secrets.token_urlsafe(16)
+        folder = self.folder / secrets.token_urlsafe(16)
         folder.mkdir(mode=0o700)
         # By an ending such as .txt, FFmpeg takes a text for a film of its letters.
         suffix = upload.suffix.lower()
         suffix = suffix if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES else ""
         visit = Visit(folder, folder / f"upload{suffix}", name)
-        upload.replace(visit.upload)
+        try:
+            upload.replace(visit.upload)
+        except FileNotFoundError:  # it was taken over just now
+            folder.rmdir()
+            raise
+        with contextlib.suppress(OSError):
+            upload.parent.rmdir()
         with self._lock:
             before = self._open.pop(session, None)
             self._open[session] = visit
@@ -115,18 +130,25 @@ class Visits:
     def sweep(self) -> None:
         """Deletes uploads that broke off, and the folders of those that were taken."""
         for path in self._root.iterdir():
-            if path == self._own:
+            if path == self.folder:
                 continue
             try:
                 if not path.is_dir():
-                    self._drop_stale(path)
+                    _drop_stale(path)
                     continue
-                for file in path.iterdir():
-                    self._drop_stale(file)
-                path.rmdir()
+                files = list(path.iterdir())
+                for file in files:
+                    _drop_stale(file)
+                if files or _is_stale(path):  # else it may have been made just now
+                    path.rmdir()
             except OSError:  # an upload is on its way there, or it is gone already
                 continue
 
-    def _drop_stale(self, file):
-        if time.time() - file.stat().st_mtime > _STALE:
-            file.unlink(missing_ok=True)
+
+def _drop_stale(file):
+    if _is_stale(file):
+        file.unlink(missing_ok=True)
+
+
+def _is_stale(path):
+    return time.time() - path.stat().st_mtime > _STALE

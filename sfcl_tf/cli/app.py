@@ -43,6 +43,14 @@ def add_arguments(parser):
     parser.add_argument(
         "--port", type=int, default=7860, help="of the page (default: %(default)s)"
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name that the page is asked for by, such as that of a proxy before it; "
+        "may be repeated (default: its own address alone)",
+    )
 
 
 def run(args):
@@ -58,6 +66,7 @@ def run(args):
         args.port,
         round(args.max_size * (1 << 20)),
         SamplingOptions(args.fps),
+        tuple(args.allow_host),
     )
     import_tensorflow()
     from sfcl_tf.detect.detector import Detector
@@ -104,10 +113,10 @@ def run(args):
 @contextlib.contextmanager
 def _temporary_files():
     """Has temporary files in one folder: TensorFlow's stay when this ends at once."""
-    with tempfile.TemporaryDirectory(
-        prefix="sfcl_app_", ignore_cleanup_errors=True
-    ) as folder:
-        tempfile.tempdir = folder
+    from sfcl_tf.app.folder import own_folder
+
+    with own_folder() as folder:
+        tempfile.tempdir = str(folder)
         yield
 
 

@@ -1,19 +1,16 @@
 """The page in a real browser: what it shows, asks of the network, and leaves behind."""
 
 import importlib.util
-import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 
 import numpy as np
 import pytest
 import requests
+from app.process import WAIT, App, until
 
 from sfcl_tf.app.serve import PageSettings, serving
 from sfcl_tf.system.errors import UsageError
@@ -24,61 +21,6 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if not CHROMIUM:
     pytest.skip("needs Chromium on the PATH", allow_module_level=True)
-
-WAIT = 90.0  # s, on a machine that does much else
-
-
-class App:
-    """`sfcl app` in a process whose temporary files are in a folder of their own."""
-
-    def __init__(self, run, temporary, *options):
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-        self.url, self.temporary, self.lines = f"http://127.0.0.1:{port}", temporary, []
-        command = [sys.executable, "-m", "sfcl_tf.cli", "app", "--model", run]
-        command += ["--engine", "tensorflow", "--port", port, *options]
-        self.process = subprocess.Popen(
-            [*map(str, command)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # A proxy that is not there: nothing may ask for one.
-            env={**os.environ, "TMPDIR": str(temporary), "HTTP_PROXY": "127.0.0.1:9"},
-        )
-        ready = threading.Event()
-        threading.Thread(target=self._read, args=(ready,), daemon=True).start()
-        assert ready.wait(2 * WAIT), self.lines
-        assert self.process.poll() is None, self.lines
-
-    def _read(self, ready):
-        with self.process.stdout:
-            for line in self.process.stdout:
-                self.lines.append(line.rstrip())
-                if "Ctrl-C" in line:
-                    ready.set()
-        ready.set()
-
-    def files(self):
-        """Files that are not deleted yet, but for TensorFlow's own, which are code."""
-        files = [path for path in self.temporary.rglob("*") if path.is_file()]
-        return [path for path in files if "__autograph" not in path.name]
-
-    def ends(self, number):
-        """Sends a signal; returns the exit code."""
-        self.process.send_signal(number)
-        try:
-            return self.process.wait(WAIT)
-        finally:
-            self.process.kill()
-
-
-def until(holds):
-    """Waits until something holds."""
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

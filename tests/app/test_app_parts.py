@@ -6,7 +6,10 @@ import html
 import importlib.metadata
 import math
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +149,7 @@ def test_an_upload_belongs_to_its_visit_alone(tmp_path):
     for stolen in (one.upload, outside, tmp_path / "visits/../../outside.mp4"):
         with pytest.raises(FileNotFoundError):
             visits.begin("thief", stolen, "clip.mp4")
+        assert len(list(visits.folder.iterdir())) == 2
     visits.end("one")
     assert not one.folder.exists()
     assert one.ended
@@ -171,10 +175,36 @@ def test_uploads_that_broke_off_are_swept_up(tmp_path):
     part.write_bytes(b"fil")
     for path in (stale, part):
         os.utime(path, (time.time() - 1000,) * 2)
+    begun = tmp_path / "begun"
+    begun.mkdir()
     visits.sweep()
     assert fresh.exists()
+    assert begun.exists()
     assert not stale.parent.exists()
     assert not part.exists()
+
+
+def test_an_upload_is_taken_over_once(tmp_path, monkeypatch):
+    visits = Visits(tmp_path)
+    path = upload(tmp_path)
+    found = Path.is_file
+    barrier = threading.Barrier(2)
+
+    def is_file(self):
+        there = found(self)
+        barrier.wait(10)
+        return there
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    with ThreadPoolExecutor() as threads:
+        both = [
+            threads.submit(visits.begin, name, path, "a.mp4") for name in ("one", "two")
+        ]
+    monkeypatch.undo()
+    failures = [each.exception() for each in both]
+    assert [type(each) for each in failures].count(FileNotFoundError) == 1
+    assert len(list(visits.folder.iterdir())) == 1
+    assert not path.parent.exists()
 
 
 @pytest.mark.parametrize(
