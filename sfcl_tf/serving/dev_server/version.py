@@ -38,7 +38,7 @@ class ModelVersion:
         self.path = path
         self.number = int(path.name)
         try:
-            self.definitions = _signature_defs(path)
+            self.definitions = signature_defs(path)
             # The functions hold their weights by the object that was loaded.
             self._loaded = tf.saved_model.load(str(path))
         except Exception as error:  # whatever a damaged file makes it raise
@@ -120,7 +120,8 @@ class ModelVersion:
         return sum(map(len, requests.values()))
 
 
-def _signature_defs(path):
+def signature_defs(path: Path) -> dict:
+    """Reads a SavedModel's `SignatureDef`s, by name."""
     saved = saved_model_pb2.SavedModel.FromString(
         (path / "saved_model.pb").read_bytes()
     )
