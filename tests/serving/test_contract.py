@@ -15,15 +15,10 @@ from . import servers
 from .images import png
 from .servers import Client, Code, make_request
 
-# TensorFlow Serving's own server, where it is on the PATH: no package of Python has it.
-SERVERS = {"dev_server": servers.dev_server} | (
-    {"tensorflow_model_server": servers.tf_serving} if servers.TF_SERVING else {}
-)
 
-
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=servers.BOTH)
 def server(request, served):
-    with SERVERS[request.param](served.path.parent) as found:
+    with servers.run(request.param, served.path.parent) as found:
         yield found
 
 
