@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from sfcl_tf.serving.dev_server.batching import Batched, Batching, CropsOfAnySize
-from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
+from sfcl_tf.serving.dev_server.errors import (
+    RequestError,
+    from_tensorflow,
+    invalid,
+)
 from sfcl_tf.serving.dev_server.tensors import from_proto
 from sfcl_tf.serving.names import EXTRA, WARMUP
 from sfcl_tf.system.errors import ModelError
@@ -62,13 +67,15 @@ class ModelVersion:
         """Returns the `SignatureDef` of a name, or of the default for none.
 
         Raises:
-            RequestError: INVALID_ARGUMENT, if there is none of that name.
+            RequestError: FAILED_PRECONDITION as in TensorFlow Serving, if there is
+                none of that name.
         """
         name = name or DEFAULT
         if name not in self._functions:
-            raise invalid(
+            raise RequestError(
+                grpc.StatusCode.FAILED_PRECONDITION,
                 f"Expected a signature of {', '.join(self._functions)}. Received: "
-                f"{name!r}."
+                f"{name!r}.",
             )
         return self.definitions[name]
 
@@ -121,16 +128,12 @@ class ModelVersion:
 
 
 def signature_defs(path: Path) -> dict:
-    """Reads a SavedModel's `SignatureDef`s, by name."""
+    """Reads a SavedModel's `SignatureDef`s by name, that of its initialisation too."""
     saved = saved_model_pb2.SavedModel.FromString(
         (path / "saved_model.pb").read_bytes()
     )
     graphs = [g for g in saved.meta_graphs if "serve" in g.meta_info_def.tags]
-    return {
-        name: definition
-        for name, definition in graphs[0].signature_def.items()
-        if not name.startswith("__")
-    }
+    return dict(graphs[0].signature_def)
 
 
 def _first_line(error):
