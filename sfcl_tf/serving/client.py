@@ -374,5 +374,7 @@ def _advice(code):
         "be reached? If so, give more time, or a smaller batch.",
         grpc.StatusCode.RESOURCE_EXHAUSTED: "It is busy. Try again later.",
         grpc.StatusCode.INVALID_ARGUMENT: "Is the model one that `sfcl export` made?",
+        grpc.StatusCode.FAILED_PRECONDITION: "Is the model one that `sfcl export` "
+        "made?",
     }
     return advice.get(code, "See the server's own messages.")

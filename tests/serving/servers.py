@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
@@ -25,7 +26,7 @@ from tensorflow_serving.apis import (
 )
 
 Code = grpc.StatusCode
-TF_SERVING = shutil.which("tensorflow_model_server")
+TF_SERVING = "tensorflow_model_server"
 
 
 def free_port():
@@ -103,17 +104,37 @@ def dev_server(base, *options, ready=True):
 
 
 @contextlib.contextmanager
-def tf_serving(base):
-    """Runs TensorFlow Serving, where it is installed."""
+def tf_serving(base, name="sfcl"):
+    """Runs TensorFlow Serving's own server, which must be on the PATH."""
     port, rest = free_port(), free_port()
     command = [TF_SERVING, f"--port={port}", f"--rest_api_port={rest}"]
-    command += ["--model_name=sfcl", f"--model_base_path={base.resolve()}"]
+    command += [f"--model_name={name}", f"--model_base_path={base.resolve()}"]
     server = Server(command, port, rest)
     try:
         server.wait_for("Exporting HTTP")
         yield server
     finally:
         server.stop()
+
+
+# No package of Python has TensorFlow Serving's own server: see CONTRIBUTING.md.
+BOTH = [
+    "dev_server",
+    pytest.param(
+        "tf_serving",
+        marks=pytest.mark.skipif(
+            shutil.which(TF_SERVING) is None, reason=f"no {TF_SERVING} on the PATH"
+        ),
+    ),
+]
+"""Parameters of a fixture for what holds of either server."""
+
+
+def run(kind, base, name="sfcl"):
+    """Runs one of `BOTH`."""
+    if kind == "tf_serving":
+        return tf_serving(base, name)
+    return dev_server(base, "--name", name)
 
 
 class Client:

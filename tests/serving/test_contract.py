@@ -15,15 +15,10 @@ from . import servers
 from .images import png
 from .servers import Client, Code, make_request
 
-# TensorFlow Serving's own server, where it is on the PATH: no package of Python has it.
-SERVERS = {"dev_server": servers.dev_server} | (
-    {"tensorflow_model_server": servers.tf_serving} if servers.TF_SERVING else {}
-)
 
-
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=servers.BOTH)
 def server(request, served):
-    with SERVERS[request.param](served.path.parent) as found:
+    with servers.run(request.param, served.path.parent) as found:
         yield found
 
 
@@ -155,7 +150,7 @@ def test_the_model_tells_its_state(client, server):
     ("code", "request_"),
     [
         (Code.NOT_FOUND, make_request(name="other", image_bytes=[b"x"])),
-        (Code.INVALID_ARGUMENT, make_request("other", image_bytes=[b"x"])),
+        (Code.FAILED_PRECONDITION, make_request("other", image_bytes=[b"x"])),
         (Code.INVALID_ARGUMENT, make_request()),
         (Code.INVALID_ARGUMENT, make_request(images=[b"x"])),
         (Code.INVALID_ARGUMENT, make_request("frame", image_bytes=[b"x"])),
@@ -210,8 +205,6 @@ def test_a_version_that_is_not_served_is_not_found(client, server, encoded):
         '{"instances": [["x"], "x"]}',
         '{"signature_name": "other", "instances": ["x"]}',
         '{"signature_name": "crops", "instances": [[[["a"]]]]}',
-        '{"signature_name": "crops", "instances": [[[[300, 0, 0]]]]}',
-        "[" * 100_000,
     ],
 )
 def test_wrong_rest_requests_are_bad_requests(server, body):
@@ -222,6 +215,6 @@ def test_wrong_rest_requests_are_bad_requests(server, body):
 
 
 def test_other_places_are_not_found(server):
-    for place in ("/", "/v1/models/other", "/v1/models/other:predict", "/v2"):
+    for place in ("/", "/v1/models/other", "/v1/models/other/metadata", "/v2"):
         found = requests.get(server.url + place, timeout=60)
-        assert found.status_code in (404, 405), place
+        assert found.status_code == 404, place

@@ -113,21 +113,23 @@ def test_a_label_is_explained_over_rest_as_over_grpc(server):
         requests.get(f"{place}/metadata", timeout=20),
         requests.post(f"{place}:predict", json={"instances": ["x"]}, timeout=20),
     ):
-        assert found.status_code == 404
+        assert found.status_code == 400
         assert "no version label. Received: 'stable'" in found.json()["error"]
 
 
-def test_status_is_in_the_words_of_tensorflow_serving(server):
-    found = requests.get(f"{server.url}/v1/models/sfcl/versions/1", timeout=20).json()
-    assert found == {
-        "model_version_status": [
-            {
-                "version": "1",
-                "state": "AVAILABLE",
-                "status": {"error_code": "OK", "error_message": ""},
-            }
-        ]
-    }
+def test_what_tensorflow_serving_would_take_otherwise_is_refused(server):
+    url = f"{server.url}/v1/models/sfcl:predict"
+    for body in (
+        '{"signature_name": "crops", "instances": [[[[300, 0, 0]]]]}',
+        '{"inputs": {"image_bytes": ["x"], "other": ["x"]}}',
+        "[" * 100_000,
+    ):
+        found = requests.post(url, data=body, timeout=20)
+        assert found.status_code == 400, body[:80]
+        assert "Expected" in found.json()["error"]
+
+
+def test_version_0_is_a_number_like_others(server):
     found = requests.get(f"{server.url}/v1/models/sfcl/versions/0", timeout=20)
     assert found.status_code == 404
     assert "version 0" in found.json()["error"]

@@ -9,6 +9,8 @@ _EXPECTED = re.compile(r"Expected [^\]\n]+")
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 _HTTP = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.CANCELLED: 499,

@@ -136,7 +136,7 @@ class GrpcApi:
         with self._admission.room_for(cost(signature_name, inputs)):
             outputs = version.predict(signature_name, inputs, request.output_filter)
         response = predict_pb2.PredictResponse()
-        _fill_spec(response.model_spec, self._store.name, version, signature_name)
+        fill_spec(response.model_spec, self._store.name, version, signature_name)
         for name, value in outputs.items():
             response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
         return response
@@ -149,7 +149,7 @@ class GrpcApi:
                 f"{list(request.metadata_field)}."
             )
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        _fill_spec(response.model_spec, self._store.name, version)
+        fill_spec(response.model_spec, self._store.name, version)
         response.metadata["signature_def"].Pack(signature_map(version))
         return response
 
@@ -201,7 +201,8 @@ def status_response(
     return response
 
 
-def _fill_spec(spec, name, version, signature_name=""):
+def fill_spec(spec, name: str, version, signature_name: str = "") -> None:
+    """Fills an answer's `ModelSpec`: which model, version and signature gave it."""
     spec.name = name
     spec.version.value = version.number
     spec.signature_name = signature_name

@@ -1,24 +1,40 @@
 """TensorFlow Serving's REST endpoints."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import Callable
 
 from aiohttp import web
 from google.protobuf import json_format
+from tensorflow_serving.apis import get_model_metadata_pb2
 
 from sfcl_tf.serving.dev_server.admission import Admission
 from sfcl_tf.serving.dev_server.connections import Connections
 from sfcl_tf.serving.dev_server.cost import cost
 from sfcl_tf.serving.dev_server.errors import BUG, RequestError, invalid
-from sfcl_tf.serving.dev_server.grpc_api import signature_map, status_response
+from sfcl_tf.serving.dev_server.grpc_api import (
+    fill_spec,
+    signature_map,
+    status_response,
+)
 from sfcl_tf.serving.dev_server.json_body import parse
 from sfcl_tf.serving.dev_server.store import ModelStore
 from sfcl_tf.serving.dev_server.tensors import from_json, to_json
 
+_MOST_DIGITS = 19  # of the messages' int64
 _SLOW_BODY = 60.0  # seconds in which a body must have come
+# Protobuf 4, which TensorFlow 2.17 takes, has another name for it.
+_ALL_FIELDS = next(
+    name
+    for name in (
+        "always_print_fields_with_no_presence",
+        "including_default_value_fields",
+    )
+    if name in inspect.signature(json_format.MessageToDict).parameters
+)
 _MODEL = "/v1/models/{name:[^/:]+}"
-_VERSION = _MODEL + r"/versions/{version:\d{1,18}}"
+_VERSION = _MODEL + r"/versions/{version:[0-9]+}"
 _LABEL = _MODEL + "/labels/{label:[^/:]+}"
 
 
@@ -52,6 +68,7 @@ class RestApi:
             self.app.router.add_post(f"{path}:predict", self._predict)
             self.app.router.add_get(f"{path}/metadata", self._metadata)
             self.app.router.add_get(path, self._status)
+        self.app.router.add_route("*", "/v1/{rest:.*}", self._malformed)
 
     async def _predict(self, request):
         try:
@@ -79,23 +96,26 @@ class RestApi:
 
     async def _metadata(self, request):
         version = self._store.get(*_meant(request))
-        signatures = json_format.MessageToDict(
-            signature_map(version), preserving_proto_field_name=True
-        )
-        spec = {"name": self._store.name, "version": str(version.number)}
-        metadata = {"signature_def": signatures}
-        return _json(json.dumps({"model_spec": spec, "metadata": metadata}))
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        fill_spec(response.model_spec, self._store.name, version)
+        answer = {
+            "model_spec": _as_dict(response.model_spec),
+            "metadata": {"signature_def": _as_dict(signature_map(version))},
+        }
+        return _json(json.dumps(answer))
 
     async def _status(self, request):
         name, number, label = _meant(request)
         if label:
             self._store.get(name, label=label)  # says why there is none
-        return _json(
-            json_format.MessageToJson(
-                status_response(self._store, name, number),
-                preserving_proto_field_name=True,
-                always_print_fields_with_no_presence=True,
-            )
+        status = status_response(self._store, name, number)
+        return _json(json.dumps(_as_dict(status)))
+
+    async def _malformed(self, request):
+        raise invalid(
+            "Expected POST /v1/models/NAME[/versions/N]:predict, or GET "
+            "/v1/models/NAME[/versions/N][/metadata]. Received: "
+            f"{request.method} {request.path}."
         )
 
     @web.middleware
@@ -117,15 +137,27 @@ class RestApi:
         except Exception as error:
             self._on_event(f"A bug, please report it: {error!r}")
             message, status = BUG, 500
-        return web.json_response({"error": message}, status=status)
+        return _json(json.dumps({"error": message}), status)
 
 
 def _meant(request):
     """Returns the model's name, the version's number and its label in a path."""
     names = request.match_info
-    number = names.get("version")
-    return names["name"], int(number) if number else None, names.get("label", "")
+    digits = names.get("version")
+    if digits and (len(digits) > _MOST_DIGITS or int(digits) >= 2**63):
+        raise invalid("Expected a version below 2**63. Received: a larger number.")
+    return names["name"], int(digits) if digits else None, names.get("label", "")
 
 
-def _json(text):
-    return web.Response(text=text, content_type="application/json")
+def _as_dict(message):
+    """Returns a message as JSON has it, its fields with default values included."""
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, **{_ALL_FIELDS: True}
+    )
+
+
+def _json(text, status=200):
+    # As bytes: TensorFlow Serving names no charset, which JSON has not.
+    return web.Response(
+        body=text.encode(), status=status, content_type="application/json"
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 
 from sfcl_tf.serving.dev_server.batching import Batching
-from sfcl_tf.serving.dev_server.errors import RequestError, not_found
+from sfcl_tf.serving.dev_server.errors import RequestError, invalid, not_found
 from sfcl_tf.serving.dev_server.version import ModelVersion
 from sfcl_tf.serving.whole import awaited_files
 from sfcl_tf.system.errors import ModelError
@@ -120,8 +120,8 @@ class ModelStore:
         """Returns the version that a request means.
 
         Raises:
-            RequestError: NOT_FOUND for another model or version, UNAVAILABLE while
-                none is ready.
+            RequestError: NOT_FOUND for another model or version, INVALID_ARGUMENT
+                for a label, UNAVAILABLE while none is ready.
         """
         if name != self.name:
             raise not_found(f"Expected the model {self.name!r}. Received: {name!r}.")
@@ -131,9 +131,9 @@ class ModelStore:
                 grpc.StatusCode.UNAVAILABLE, "The model is being loaded. Try again."
             )
         if label:
-            raise not_found(
+            raise invalid(
                 f"Expected no version label. Received: {label!r}, and labels are "
-                "TensorFlow Serving's."
+                "TensorFlow Serving's. Ask for a version by its number."
             )
         if version is not None and version != current.number:
             raise not_found(

@@ -129,6 +129,8 @@ def _array(name, value, dtype):
                 raise _misfit(name, expected, "others")
             return array
         array = np.array(value)
+        if dtype.is_bool and array.dtype.kind == "b":
+            return array
         exact = array.dtype.kind in "iu" or (dtype.is_floating and array.size)
         if array.dtype.kind not in "iuf" or (array.size and not exact):
             raise _misfit(name, expected, "others")

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from sfcl_tf.serving.dev_server.batching import Batched, Batching, CropsOfAnySize
-from sfcl_tf.serving.dev_server.errors import from_tensorflow, invalid
+from sfcl_tf.serving.dev_server.errors import (
+    RequestError,
+    from_tensorflow,
+    invalid,
+)
 from sfcl_tf.serving.dev_server.tensors import from_proto
 from sfcl_tf.serving.names import EXTRA, WARMUP
 from sfcl_tf.serving.trust import read_savedmodel
@@ -41,7 +46,7 @@ class ModelVersion:
         self.number = int(path.name)
         saved = read_savedmodel(path, trust=trust)
         try:
-            self.definitions = _signature_defs(saved)
+            self.definitions = signature_defs(saved)
             # The functions hold their weights by the object that was loaded.
             self._loaded = tf.saved_model.load(str(path))
         except Exception as error:  # whatever a damaged file makes it raise
@@ -65,13 +70,15 @@ class ModelVersion:
         """Returns the `SignatureDef` of a name, or of the default for none.
 
         Raises:
-            RequestError: INVALID_ARGUMENT, if there is none of that name.
+            RequestError: FAILED_PRECONDITION as in TensorFlow Serving, if there is
+                none of that name.
         """
         name = name or DEFAULT
         if name not in self._functions:
-            raise invalid(
+            raise RequestError(
+                grpc.StatusCode.FAILED_PRECONDITION,
                 f"Expected a signature of {', '.join(self._functions)}. Received: "
-                f"{name!r}."
+                f"{name!r}.",
             )
         return self.definitions[name]
 
@@ -134,13 +141,10 @@ class ModelVersion:
                 yield name, inputs
 
 
-def _signature_defs(saved):
+def signature_defs(saved) -> dict:
+    """Returns a SavedModel's `SignatureDef`s by name, that of initialisation too."""
     graphs = [g for g in saved.meta_graphs if "serve" in g.meta_info_def.tags]
-    return {
-        name: definition
-        for name, definition in graphs[0].signature_def.items()
-        if not name.startswith("__")
-    }
+    return dict(graphs[0].signature_def)
 
 
 def _first_line(error):
