@@ -18,12 +18,13 @@ from .servers import Client, Code, dev_server, make_request
 
 COUNT = int(os.environ.get("SFCL_FUZZ", "260"))
 SEED = int(os.environ.get("SFCL_SEED", "0"))
-INVALID, MISSING, LARGE = (
+INVALID, UNFIT, MISSING, LARGE = (
     {Code.INVALID_ARGUMENT},
+    {Code.FAILED_PRECONDITION},
     {Code.NOT_FOUND},
     {Code.RESOURCE_EXHAUSTED},
 )
-ANY = {Code.OK, Code.INVALID_ARGUMENT, Code.NOT_FOUND}
+ANY = {Code.OK} | INVALID | UNFIT | MISSING
 KNOWN_DTYPES = (
     *(tf.float32, tf.float64, tf.int32, tf.int64, tf.uint8, tf.string, tf.bool),
     *(tf.complex64, tf.bfloat16, tf.float16, tf.qint8),
@@ -165,7 +166,7 @@ class Hostile:
         message, _ = self.pick()
         name = self.rng.choice(("x", "__saved_model_init_op", "Serving_Default"))
         message.model_spec.signature_name = name
-        return message, INVALID
+        return message, UNFIT
 
     def send_unknown_output(self):
         message, _ = self.pick()
