@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow_serving")
-pytest.importorskip(
-    "ovmsclient", reason="ovmsclient is not installed: see CONTRIBUTING.md"
-)
+pytest.importorskip("ovmsclient", reason="ovmsclient is not installed")
 
 import ovmsclient
 from ovmsclient.tfs_compat.base.errors import InvalidInputError, ModelNotFoundError

@@ -323,7 +323,8 @@ def hostile(served, tmp_path):
     return folder, canary
 
 
-def test_a_server_passes_over_a_version_that_is_not_trusted(hostile):
+def test_a_server_passes_over_a_version_that_is_not_trusted(hostile, monkeypatch):
+    monkeypatch.setattr("sfcl_tf.serving.dev_server.store._SETTLED", 0.0)
     folder, canary = hostile
     told = []
     store = ModelStore(folder, "model", Batching(), told.append)
