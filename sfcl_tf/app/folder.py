@@ -1,7 +1,6 @@
 """The folder of temporary files: it goes with its process, however that ends."""
 
 import contextlib
-import os
 import shutil
 import stat
 import tempfile
@@ -70,6 +69,4 @@ def _locked_folder(stack):
 
 def _is_own(folder):
     status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        return False
-    return not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and portable.is_own(status)

@@ -1,10 +1,11 @@
 """Temporary files of processes that were killed."""
 
 import contextlib
-import os
 import tempfile
 import time
 from pathlib import Path
+
+from sfcl_tf.system import portable
 
 _AUTOGRAPH = "__autograph_generated_file*.py"
 """TensorFlow's, one a converted function, which it removes at a usual end alone."""
@@ -21,8 +22,7 @@ def sweep_autograph() -> int:
     for path in Path(tempfile.gettempdir()).glob(_AUTOGRAPH):
         with contextlib.suppress(OSError):  # another sweeps too
             stat = path.lstat()
-            own = not hasattr(os, "getuid") or stat.st_uid == os.getuid()
-            if own and stat.st_mtime < until and path.is_file():
+            if portable.is_own(stat) and stat.st_mtime < until and path.is_file():
                 path.unlink()
                 removed += 1
     return removed

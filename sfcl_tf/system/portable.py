@@ -61,6 +61,11 @@ def flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_own(status: os.stat_result) -> bool:
+    """Tells whether a file is this user's; where there are no users, it is."""
+    return not hasattr(os, "getuid") or status.st_uid == os.getuid()
+
+
 @contextlib.contextmanager
 def block_interrupts() -> Iterator[None]:
     """Lets processes be started that Ctrl-C does not reach: the parent ends them.
