@@ -19,6 +19,8 @@ from sfcl_tf.cli.options import add_trust, is_loopback
 from sfcl_tf.runs import files
 from sfcl_tf.serving.names import MODEL_NAME
 
+_MOST_REQUEST = 2047  # MB
+
 
 def add_arguments(parser):
     """Adds the subcommand's arguments."""
@@ -159,6 +161,11 @@ def _checked(args):
                 f"Expected --{option.replace('_', '-')} of at least {least:g}. "
                 f"Received: {value:g}."
             )
+    if not args.max_request <= _MOST_REQUEST:
+        raise UsageError(
+            f"Expected --max-request of at most {_MOST_REQUEST}, the largest message "
+            f"of gRPC. Received: {args.max_request:g}."
+        )
     for option, least in (("port", 0), ("rest_port", -1)):
         value = getattr(args, option)
         if not least <= value <= 65535:

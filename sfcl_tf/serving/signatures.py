@@ -105,12 +105,12 @@ class Signatures:
             `status`, `(B,)` string.
         """
         _bound(tf.size(image_bytes))
-        return self._score(*self._prepare(image_bytes))
+        return self._score(*self._prepare(image_bytes[:MAX_FACES]))
 
     def score_crops(self, crops):
         """Scores face crops of one size, `(B, H, W, 3)` uint8 RGB; see above."""
         _bound(tf.shape(crops)[0])
-        return self._score(*self._each(self._prepare_crop, crops))
+        return self._score(*self._each(self._prepare_crop, crops[:MAX_FACES]))
 
     def score_frames(self, image_bytes, boxes):
         """Scores the faces of whole frames.
@@ -131,9 +131,13 @@ class Signatures:
             tf.shape(boxes)[0],
             "Expected as many images as rows of boxes.",
         )
+        _bound(tf.shape(boxes)[1], MAX_BOXES, "boxes of a frame")
+        _bound(tf.reduce_prod(tf.shape(boxes, tf.int64)[:2]))
+        # What is too much is not worked on either: no order holds the graph back.
+        boxes = boxes[:, :MAX_BOXES]
+        most = MAX_FACES // tf.maximum(tf.shape(boxes)[1], 1)
+        image_bytes, boxes = image_bytes[:most], boxes[:most]
         frames, faces = tf.unstack(tf.shape(boxes)[:2])
-        _bound(faces, MAX_BOXES, "boxes of a frame")
-        _bound(frames * faces)
         inputs, status = self._each(
             self._prepare_frame, image_bytes, boxes, lead=(faces,)
         )
@@ -156,7 +160,7 @@ class Signatures:
             model has one; `status`.
         """
         _bound(tf.size(image_bytes))
-        inputs, status = self._prepare(image_bytes)
+        inputs, status = self._prepare(image_bytes[:MAX_FACES])
         outputs = _of_usable(self._forward, inputs, status)
         del outputs["logit"]
         return outputs | {"status": status}
@@ -177,7 +181,7 @@ class Signatures:
             Selvaraju et al., 2017, arXiv:1610.02391.
         """
         _bound(tf.size(image_bytes))
-        inputs, status = self._prepare(image_bytes)
+        inputs, status = self._prepare(image_bytes[:MAX_FACES])
         outputs = _of_usable(self._explained, inputs, status, _EXPLAINED_AT_ONCE)
         score = self._calibrated(outputs["logit"])
         return outputs | {"score": score, "status": status}
@@ -311,9 +315,8 @@ class Signatures:
 
 
 def _bound(count, most=MAX_FACES, what="faces in a request"):
-    tf.debugging.assert_less_equal(
-        count, most, f"Expected at most {most} {what}. Send several requests."
-    )
+    told = f"Expected at most {most} {what}. Send several requests."
+    tf.debugging.assert_less_equal(count, tf.constant(most, count.dtype), told)
 
 
 def _placed(values, indices, default, count):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import concurrent.futures
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ import requests
 from sfcl_tf.serving.dev_server.admission import Admission
 from sfcl_tf.serving.dev_server.cost import cost
 from sfcl_tf.serving.dev_server.errors import RequestError
+from sfcl_tf.system import portable
 
-from .servers import Client, Code, dev_server
+from .servers import Client, Code, dev_server, make_request
 
 
 def picture(side, quality=None):
@@ -107,3 +109,76 @@ def test_many_costly_calls_are_refused_while_small_ones_would_fit(served):
             timeout=60,
         )
         assert found.status_code == 200
+
+
+def proto(dtype, *shape, **values):
+    """A tensor that says its shape, and may lack its values."""
+    kind = tf.string if dtype is object else None
+    result = tf.make_tensor_proto(np.zeros(0, dtype), kind)
+    result.ClearField("tensor_content")
+    del result.tensor_shape.dim[:]
+    for size in shape:
+        result.tensor_shape.dim.add(size=size)
+    for name, value in values.items():
+        getattr(result, name).extend(value)
+    return result
+
+
+def frame_of(frames, boxes):
+    """Inputs of `frame` that are all promise: one value stands for all boxes."""
+    return {
+        "image_bytes": proto(object, frames, string_val=[b"x"] * frames),
+        "boxes": proto("f4", frames, boxes, 4, float_val=[1.0] * frames),
+    }
+
+
+@pytest.fixture(scope="module")
+def server(served):
+    with dev_server(served.path.parent) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs", "message"),
+    [
+        ("frame", frame_of(0, 1 << 20), "at most 32 boxes"),
+        ("frame", frame_of(0, 1 << 30), "along an axis"),
+        ("frame", frame_of(1, 1 << 20), "at most 32 boxes"),
+        ("crops", {"crops": proto("u1", 1 << 24, 0, 0, 3)}, "at most 1024 faces"),
+        ("crops", {"crops": proto("u1", 1 << 40, 0, 0, 3)}, "along an axis"),
+        ("crops", {"crops": proto("u1", 1, 9, 9, 3, int_val=[999])}, "Expected values"),
+        ("crops", {"crops": proto("u1", 1, 9, 9, 3, int_val=[-1])}, "Expected values"),
+        ("x" * 100_000, {}, "Expected a signature"),
+    ],
+    ids=range(8),
+)
+def test_a_small_request_cannot_ask_for_much_memory(server, signature, inputs, message):
+    before = resident(server.process.pid)
+    request = make_request(signature)
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(value)
+    with Client(server.address) as client, pytest.raises(grpc.RpcError) as refused:
+        client.prediction.Predict(request, timeout=60)
+    assert refused.value.code() in (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION)
+    assert message in refused.value.details()
+    assert resident(server.process.pid, "VmHWM") - before < 1 << 20
+
+
+def resident(pid, name="VmRSS"):
+    """Memory of a process now, or at most so far (VmHWM), in KiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    raise ValueError(name)
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_the_graph_itself_works_on_no_more_than_it_takes(served, frames):
+    frame = tf.saved_model.load(str(served.path)).signatures["frame"]
+    before = portable.peak_memory()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 32 boxes"):
+        frame(
+            image_bytes=tf.constant([picture(100)] * frames, tf.string, (frames,)),
+            boxes=tf.zeros((frames, 1 << 18, 4)),
+        )
+    assert portable.peak_memory() - before < 1024

@@ -27,6 +27,8 @@ def serve(*arguments):
         (("--port", 8501), "two different ports"),
         (("--max-batch", 0), "--max-batch of at least 1"),
         (("--max-concurrent", 0), "--max-concurrent of at least 1"),
+        (("--max-request", 2048), "--max-request of at most 2047"),
+        (("--max-request", "inf"), "--max-request of at most 2047"),
         (("--poll", "nan"), "--poll of at least 0.05"),
         (("--tls-key", "k.pem"), "--tls-key and --tls-cert together"),
         (("--client-ca", "c.pem"), "--client-ca with both"),

@@ -35,21 +35,21 @@ def cost(signature: str, inputs: Mapping[str, np.ndarray]) -> int:
         inputs: Arrays by name, the first axis that of the batch.
     """
     boxes, encoded, crops = (inputs.get(n) for n in ("boxes", "image_bytes", "crops"))
-    decoding = 0.0
+    decoding = pixels = 0.0
+    count = max((len(value) for value in inputs.values() if value.ndim), default=1)
     if encoded is not None and encoded.dtype == object:
         pictures = [_picture(each) for each in encoded.flat]
         decoding = sum(each[1] for each in pictures)
-        crop_sizes = np.array([each[0] for each in pictures], float)
+        pixels = float(sum(each[0] for each in pictures))
         if boxes is not None and boxes.ndim == 3 and len(boxes) == len(pictures):
+            count = boxes.shape[0] * boxes.shape[1]
             sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0) * _MARGIN
             areas = np.nan_to_num(sides.astype(float).prod(-1))
-            crop_sizes = np.minimum(areas, crop_sizes[:, None])
+            whole = np.array([each[0] for each in pictures], float)
+            pixels = float(np.minimum(areas, whole[:, None]).sum())
     elif crops is not None and crops.ndim == 4:
-        crop_sizes = np.full(len(crops), math.prod(crops.shape[1:3]), float)
-    else:
-        rows = max((len(value) for value in inputs.values() if value.ndim), default=1)
-        crop_sizes = np.zeros(rows)
-    faces = crop_sizes.size + _PREPARED * crop_sizes.sum() / 1e6
+        pixels = float(math.prod(crops.shape[:3]))
+    faces = count + _PREPARED * pixels / 1e6
     if signature == "explain":
         faces *= _EXPLAINED
     return max(math.ceil(faces + decoding), 1)

@@ -19,6 +19,7 @@ _HTTP = {
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
+_MOST = 1000
 BUG = "The server failed. Its own messages say more."
 """What a client is told of an error that nobody foresaw."""
 
@@ -32,7 +33,8 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, message: str):
-        super().__init__(message)
+        # It travels in a header, and may quote what a client sent.
+        super().__init__(message if len(message) <= _MOST else f"{message[:_MOST]} ...")
         self.code = code
 
     @property

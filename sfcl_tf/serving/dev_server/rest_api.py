@@ -134,6 +134,8 @@ class RestApi:
             if error.status < 400:
                 raise
             message, status = error.reason, error.status
+        except ConnectionError:  # the client has gone
+            raise
         except Exception as error:
             self._on_event(f"A bug, please report it: {error!r}")
             message, status = BUG, 500

@@ -35,10 +35,12 @@ def from_proto(
             raise _misfit(name, _shape(spec.tensor_shape), "no shape")
         shape = [dim.size for dim in proto.tensor_shape.dim]
         _check_shape(name, shape, spec)
+        if max(shape, default=0) > most_bytes:  # of an array of nothing, too
+            raise _misfit(name, f"at most {most_bytes} along an axis", shape)
         _check_size(name, proto, math.prod(shape), most_bytes)
         try:
             arrays[name] = tf.make_ndarray(proto)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise _misfit(name, f"values for the shape {shape}", "others") from error
         if arrays[name].shape != tuple(shape):
             raise _misfit(name, f"values for the shape {shape}", "others")
