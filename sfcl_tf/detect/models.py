@@ -24,6 +24,7 @@ from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.reference import Reference
 from sfcl_tf.evaluation.thresholds import Thresholds
 from sfcl_tf.runs import Run, files
+from sfcl_tf.runs.run import require_size
 from sfcl_tf.serving.model_card import model_card
 from sfcl_tf.serving.names import EXTRA
 from sfcl_tf.system.errors import ModelError
@@ -107,6 +108,7 @@ class LocalModel(ScoringModel):
 
     def __init__(self, folder: Path, engine, batch: int = BATCH):
         super().__init__(read_config(folder / files.CONFIG))
+        require_size(folder, self.config, engine.image_size)
         self.name = folder.resolve().name
         self.engine = f"{engine.name}, {engine.precision}"
         self.calibration = Calibration.read(folder)

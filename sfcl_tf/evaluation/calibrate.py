@@ -195,7 +195,7 @@ class Calibration:
             ModelError: If the file is damaged.
         """
         path = Path(run_dir) / files.CALIBRATION
-        return cls.parse(path.read_bytes(), path) if path.is_file() else cls()
+        return cls.parse(path.read_bytes(), path) if CALIBRATION.is_at(path) else cls()
 
     @classmethod
     def parse(cls, content: bytes | str, source) -> "Calibration":

@@ -61,7 +61,7 @@ class Reference:
             ModelError: If the file is damaged.
         """
         path = Path(run_dir) / files.REFERENCE
-        return cls.parse(path.read_bytes(), path) if path.is_file() else None
+        return cls.parse(path.read_bytes(), path) if REFERENCE.is_at(path) else None
 
     @classmethod
     def parse(cls, content: bytes, path: Path) -> "Reference":

@@ -188,7 +188,7 @@ class Run:
             DataError: If they are damaged.
         """
         path = self.path(files.RESULTS)
-        return schemas.RESULTS.read(path) if path.is_file() else {}
+        return schemas.RESULTS.read(path) if schemas.RESULTS.is_at(path) else {}
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -198,18 +198,43 @@ class Run:
             DataError: If they are damaged.
         """
         path = self.path(files.METRICS)
-        return schemas.HISTORY.read_lines(path) if path.is_file() else []
+        history = schemas.HISTORY
+        return history.read_lines(path) if history.is_at(path) else []
 
     @functools.cached_property
     def model(self):
         """The `keras.Model` with the selected weights, loaded in safe mode.
 
         Raises:
-            ModelError: If it is not there, or not one of this package.
+            ModelError: If it is not there, not one of this package, or not of the
+                size that the configuration tells.
         """
         from sfcl_tf.models import load_model
 
-        return load_model(self.path(files.MODEL))
+        model = load_model(self.path(files.MODEL))
+        for tensor in model.inputs:
+            if tensor.name == "image":
+                require_size(self.folder, self.config, tensor.shape[1])
+        return model
+
+
+def require_size(folder: Path, config: Config, size: int) -> None:
+    """Raises where a run's model takes images of another size than its settings say.
+
+    Args:
+        folder: The run's.
+        config: What it is configured for.
+        size: The side of the model's images in pixels.
+
+    Raises:
+        ModelError: If they differ.
+    """
+    if size != config.model.image_size:
+        raise ModelError(
+            f"Expected {folder / files.CONFIG} to be that of {files.MODEL} beside it. "
+            f"Received: images of {config.model.image_size} pixels in the one, of "
+            f"{size} in the other. Restore the settings that it was trained with."
+        )
 
 
 def new_location(runs: str | Path, name: str):

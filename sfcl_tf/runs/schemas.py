@@ -14,6 +14,7 @@ _OBJECT = {"type": "object"}
 _FLOAT = {"type": "number", "minimum": -1e300, "maximum": 1e300}
 _NUMBER = _FLOAT | {"type": ["number", "null"]}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
+_SHARE = _NUMBER | {"minimum": 0, "maximum": 1}
 _BOTH = {"type": "array", "items": _FLOAT, "minItems": 2, "maxItems": 2}
 
 
@@ -27,8 +28,9 @@ def _objects(values: dict[str, Any]) -> dict[str, Any]:
 
 _FIGURES = _object(
     dict.fromkeys(("n", "n_real", "n_fake", "videos_real", "videos_fake"), _COUNT)
-    | dict.fromkeys(("auc", "ap", "eer", "acc", "balanced_acc", "log_loss"), _NUMBER)
-    | dict.fromkeys(("ece", "balanced_ece", "tpr_at_fpr_1", "tpr_at_fpr_5"), _NUMBER)
+    | dict.fromkeys(("auc", "ap", "eer", "acc", "balanced_acc"), _SHARE)
+    | dict.fromkeys(("ece", "balanced_ece", "tpr_at_fpr_1", "tpr_at_fpr_5"), _SHARE)
+    | {"log_loss": _NUMBER}
     | {"intervals": _objects(_BOTH)}
 )
 _LEVELS = _object({"frame": _FIGURES, "video": _FIGURES})

@@ -31,6 +31,21 @@ class JsonFile:
     error: type[SfclError] = DataError
     finite: bool = True
 
+    def is_at(self, path: Path) -> bool:
+        """Tells whether there is one.
+
+        Raises:
+            SfclError: Of the kind `error`, if something else has its name.
+        """
+        if path.is_file():
+            return True
+        if not path.exists() and not path.is_symlink():
+            return False
+        raise self.error(
+            f"Expected {self.what} in the file {path}. Received: something else of "
+            f"that name. {self.hint}"
+        )
+
     def read(self, path) -> Any:
         """Returns a file's content.
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from sfcl_tf.detect.engines import _is_of
+from sfcl_tf.detect.load import load_model
 from sfcl_tf.engines.load import _read_record
 from sfcl_tf.evaluation import Calibration
 from sfcl_tf.evaluation.baseline import _records
@@ -18,7 +19,7 @@ from sfcl_tf.runs import Run
 from sfcl_tf.runs.format import require_format
 from sfcl_tf.runs.selection import logged_digest
 from sfcl_tf.serving.model_card import model_card
-from sfcl_tf.system.errors import SfclError
+from sfcl_tf.system.errors import ModelError, SfclError
 from sfcl_tf.training.callbacks import read_rows
 from sfcl_tf.training.checkpoint import read_progress, require_settings
 
@@ -179,6 +180,39 @@ def test_what_is_no_json_is_taken_or_told(copy, name, content):
     for read in readers(copy)[name]:
         with contextlib.suppress(SfclError):
             read()
+
+
+@pytest.mark.parametrize(
+    "name", ["results.json", "metrics.jsonl", "calibration.json", "reference.json"]
+)
+def test_what_is_no_file_does_not_count_as_absent(copy, name):
+    (copy / name).unlink(missing_ok=True)
+    (copy / name).symlink_to(copy / name)
+    with pytest.raises(SfclError, match=f"{name}. Received: something else"):
+        readers(copy)[name][0]()
+    (copy / name).unlink()
+    (copy / name).mkdir()
+    with pytest.raises(SfclError, match=f"{name}. Received: something else"):
+        readers(copy)[name][0]()
+
+
+def test_no_share_is_above_one(copy):
+    (copy / "results.json").write_text('{"summary": {"frame": {"auc": 7}}}')
+    with pytest.raises(SfclError, match="auc: 7 is greater than the maximum of 1"):
+        _ = Run(copy).results
+
+
+def test_settings_of_another_model_are_told(copy):
+    text = (copy / "config.toml").read_text()
+    (copy / "config.toml").write_text(
+        text.replace("image_size = 32", "image_size = 64")
+    )
+    for use in (lambda: Run(copy).model, lambda: load_model(copy, "tensorflow")):
+        with pytest.raises(ModelError, match="of 64 pixels in the one, of 32 in the o"):
+            use()
+    settings.write_text("")
+    with pytest.raises(ModelError, match="of 380 pixels in the one"):
+        _ = Run(copy).model
 
 
 def test_the_name_of_a_state_leads_nowhere_else(copy):
