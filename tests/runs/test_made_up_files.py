@@ -203,10 +203,8 @@ def test_no_share_is_above_one(copy):
 
 
 def test_settings_of_another_model_are_told(copy):
-    text = (copy / "config.toml").read_text()
-    (copy / "config.toml").write_text(
-        text.replace("image_size = 32", "image_size = 64")
-    )
+    settings = copy / "config.toml"
+    settings.write_text(settings.read_text().replace("_size = 32", "_size = 64"))
     for use in (lambda: Run(copy).model, lambda: load_model(copy, "tensorflow")):
         with pytest.raises(ModelError, match="of 64 pixels in the one, of 32 in the o"):
             use()
